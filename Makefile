@@ -1,0 +1,69 @@
+# Two commands do everything on a fresh machine with Python 3.11+ and make:
+#   make rehearse   sets up, then runs a whole release offline
+#   make test       sets up, then runs all checks of the code and all tests
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS ?= 2
+EVIDENCE ?= evidence
+
+.DEFAULT_GOAL := help
+.PHONY: help setup rehearse test lint pytest drill docs lock bench clean
+
+help: ## Show what there is to make
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 14
+
+setup: $(VENV)/.ready ## Set up: the locked dependencies and a browser (safe to repeat)
+	@$(BIN)/python -m ci.engine.browser --install || \
+	  echo "setup: no browser could be had; the browser checks will be ERROR with that reason"
+
+$(VENV)/.ready: requirements/bootstrap.txt requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "setup: Python 3.11 or newer is wanted; `$(PYTHON) --version` was found. Try: make PYTHON=python3.12"; exit 2; }
+	@echo "setup: virtual environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@echo "setup: locked dependencies from requirements/dev.txt"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/bootstrap.txt requirements/dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+rehearse: setup ## A whole release, offline, against the demo application
+	@$(BIN)/gonogo rehearse --evidence $(EVIDENCE)
+
+test: setup lint pytest ## All checks of the code and all tests
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+pytest: setup
+	@rm -f .coverage .coverage.*
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=
+
+drill: setup ## Inject every flaw and demand that the right check fails
+	@$(BIN)/gonogo drill --evidence $(EVIDENCE)/drill
+
+docs: setup ## Renew the generated pages and the JSON Schema
+	@$(BIN)/gonogo checks --write-docs docs/checks
+	@$(BIN)/gonogo schema > gonogo.schema.json
+
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--custom-compile-command "make lock"
+EXTRAS := smoke security load rehearsal
+
+lock: setup ## Renew the locks in requirements/
+	@for extra in $(EXTRAS); do echo "lock: $$extra"; \
+	  $(COMPILE) --upgrade pyproject.toml --extra $$extra --output-file requirements/$$extra.txt || exit 1; done
+	@echo "lock: dev"
+	@$(COMPILE) --upgrade pyproject.toml --extra rehearsal --group dev --output-file requirements/dev.txt
+	@$(COMPILE) --upgrade requirements/bootstrap.in --output-file requirements/bootstrap.txt
+
+bench: setup ## Measurements, as ratios
+	@$(BIN)/python -m benchmarks
+
+clean: ## Remove what was set up and what was left behind
+	rm -rf $(VENV) .cache evidence build dist *.egg-info .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,26 @@
+"""The exceptions raised on purpose.
+
+GonogoError
+  ConfigError   the user can mend it     -> exit code 2
+  CannotRun     there is no answer       -> Outcome.ERROR, HOLD
+"""
+
+from __future__ import annotations
+
+from ci.model import ErrorKind
+
+
+class GonogoError(Exception):
+    """Base of every exception that is raised on purpose here."""
+
+
+class ConfigError(GonogoError):
+    """The configuration file, the command line or the environment is wrong."""
+
+
+class CannotRun(GonogoError):
+    """A probe or a check could not reach an answer."""
+
+    def __init__(self, kind: ErrorKind, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind

@@ -1,0 +1,102 @@
+"""The evidence folder: what a run leaves behind, written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TypeVar
+
+import pydantic
+
+from ci.engine.redaction import Redactor
+from ci.errors import CannotRun
+from ci.model import ErrorKind, Model, Release, StageReport, Verdict
+
+M = TypeVar("M", bound=Model)
+
+VERDICT_FILE = "verdict.json"
+RELEASE_FILE = "release.json"
+NOT_REPORTS = {VERDICT_FILE, RELEASE_FILE}
+
+
+class EvidenceStore:
+    """Reads and writes the evidence folder. Every text passes the redactor on its way to the disk."""
+
+    def __init__(self, folder: Path, redact: Redactor) -> None:
+        self.folder = folder
+        self.redact = redact
+
+    def begin(self) -> None:
+        """Remove the reports and the verdict of an earlier run, so that they cannot be taken for this one's."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for path in self.folder.glob("*.json"):
+            if path.name != RELEASE_FILE:
+                path.unlink()
+
+    def write_text(self, name: str, text: str) -> Path:
+        """Write a file whole: a reader sees the old content or the new, never a part."""
+        return self._write(name, self.redact(text).encode())
+
+    def write_report(self, report: StageReport) -> Path:
+        return self._write_model(f"{report.stage}.json", report)
+
+    def write_verdict(self, verdict: Verdict) -> Path:
+        return self._write_model(VERDICT_FILE, verdict)
+
+    def reports(self) -> tuple[StageReport, ...]:
+        """Every stage report in the folder.
+
+        Raises CannotRun(BAD_OUTPUT) when a file is not a report: a damaged one must not count as absent.
+        """
+        paths = sorted(p for p in self.folder.glob("*.json") if p.name not in NOT_REPORTS)
+        return tuple(self._read(path, StageReport) for path in paths)
+
+    def verdict(self) -> Verdict:
+        """The verdict in the folder. Raises CannotRun when there is none or it is damaged."""
+        path = self.folder / VERDICT_FILE
+        if not path.exists():
+            raise CannotRun(ErrorKind.NO_DATA, f"there is no {VERDICT_FILE} in {self.folder}: run `gonogo check` first")
+        return self._read(path, Verdict)
+
+    def write_release(self, release: Release) -> Path:
+        return self._write_model(RELEASE_FILE, release)
+
+    def release(self) -> Release | None:
+        """The journal in the folder, if there is one. Raises CannotRun(BAD_OUTPUT) when it is damaged."""
+        path = self.folder / RELEASE_FILE
+        return self._read(path, Release) if path.exists() else None
+
+    def _write_model(self, name: str, model: Model) -> Path:
+        return self._write(name, (self.redact.model(model).model_dump_json(indent=1) + "\n").encode())
+
+    def _read(self, path: Path, kind: type[M]) -> M:
+        try:
+            return kind.model_validate_json(path.read_bytes())
+        except (pydantic.ValidationError, OSError) as error:
+            problem = str(error).splitlines()[0]
+            raise CannotRun(ErrorKind.BAD_OUTPUT, f"{path} is not a {kind.__name__}: {problem}") from error
+
+    def _write(self, name: str, content: bytes) -> Path:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / name
+        handle, temporary = tempfile.mkstemp(dir=self.folder, prefix=f".{name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        return path
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name itself survive a loss of power."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,296 @@
+"""HTTP clients for touching a target: bounded, honest about who asks, and careful with the bypass secret."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import certifi
+import httpx
+import stamina
+
+from ci import __version__
+from ci.errors import CannotRun
+from ci.model import ErrorKind
+
+USER_AGENT = f"gonogo/{__version__} (release checks on behalf of this site's owner)"
+BYPASS_HEADER = "x-vercel-protection-bypass"
+BYPASS_VARIABLE = "VERCEL_AUTOMATION_BYPASS_SECRET"
+
+TIMEOUT_S = 10.0
+"""Seconds for each of connecting, writing, reading and waiting for a connection."""
+MAX_BODY = 10_000_000
+"""Bytes of one response body; a longer one is cut off with an error."""
+TRIES = 2
+"""How often a request is sent when the transport fails before any answer came."""
+
+_RETRIED = (httpx.ConnectError, httpx.ConnectTimeout)
+_RETRIED_WHEN_SAFE = (*_RETRIED, httpx.ReadError, httpx.RemoteProtocolError)
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def origin(url: str | httpx.URL) -> tuple[str, str, int]:
+    """Scheme, host and port (RFC 6454)."""
+    parts = urlsplit(str(url))
+    return parts.scheme, parts.hostname or "", parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
+
+
+class Budget:
+    """How many requests a run may still make: the target must not be harmed by being checked."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.spent = 0
+
+    def spend(self, request: httpx.Request) -> None:
+        """Count one request. Raises CannotRun(BUDGET) when none is left."""
+        if self.spent >= self.total:
+            raise CannotRun(
+                ErrorKind.BUDGET,
+                f"the run's budget of {self.total} requests is used up before {request.method} {request.url.path}; "
+                "raise target.request_budget if the target can bear more",
+            )
+        self.spent += 1
+
+
+class _Guard:
+    """The rules that hold for every request, whichever kind of client sends it."""
+
+    def __init__(self, bypass: dict[tuple[str, str, int], str], budget: Budget, *, expects_429: bool) -> None:
+        self._bypass = bypass
+        self._budget = budget
+        self._expects_429 = expects_429
+        self.retries = 0
+
+    def before(self, request: httpx.Request) -> httpx.Request:
+        """The request as it is sent: a copy, because a redirect would carry the original's headers elsewhere."""
+        self._budget.spend(request)
+        secret = self._bypass.get(origin(request.url))
+        if not secret:
+            return request
+        headers = request.headers.copy()
+        headers[BYPASS_HEADER] = secret
+        return httpx.Request(
+            request.method, request.url, headers=headers, stream=request.stream, extensions=request.extensions
+        )
+
+    def again(self, request: httpx.Request) -> Iterator[stamina.Attempt]:
+        return iter(self._context(request))
+
+    def again_async(self, request: httpx.Request) -> AsyncIterator[stamina.Attempt]:
+        return aiter(self._context(request))
+
+    def _context(self, request: httpx.Request) -> Any:
+        retried = _RETRIED_WHEN_SAFE if request.method in _SAFE_METHODS else _RETRIED
+        return stamina.retry_context(on=retried, attempts=TRIES, timeout=None, wait_initial=0.1, wait_jitter=0.3)
+
+    def after(self, response: httpx.Response, url: httpx.URL) -> None:
+        """Refuse answers that are not the application's own."""
+        if mitigation := response.headers.get("x-vercel-mitigated"):
+            raise CannotRun(
+                ErrorKind.CHALLENGED,
+                f"Vercel's firewall answered {url} with `{mitigation}` in the application's place; "
+                "let the checks pass by a firewall bypass rule for their user agent and address",
+            )
+        if response.status_code == 429 and not self._expects_429:
+            pause = response.headers.get("retry-after")
+            wait = f" (Retry-After: {pause})" if pause else ""
+            raise CannotRun(
+                ErrorKind.RATE_LIMITED,
+                f"{url} limits our requests: 429{wait}; the checks stop rather than press on",
+            )
+        location = response.headers.get("location", "")
+        to_vercel = urlsplit(location)
+        if response.is_redirect and to_vercel.hostname == "vercel.com" and to_vercel.path.startswith("/sso-api"):
+            raise login_wall(url)
+
+    @staticmethod
+    def may_be_wall(response: httpx.Response) -> bool:
+        return response.status_code == 401 and "html" in response.headers.get("content-type", "")
+
+    @staticmethod
+    def check_wall(response: httpx.Response, url: httpx.URL) -> None:
+        if "_vercel_sso_nonce" in response.headers.get("set-cookie", "") or b"_vercel_sso_nonce" in response.content:
+            raise login_wall(url)
+
+
+def login_wall(url: httpx.URL | str) -> CannotRun:
+    """A deployment-protection page answered in the application's place."""
+    return CannotRun(
+        ErrorKind.LOGIN_WALL,
+        f"Vercel's deployment protection answered {url} in the application's place; "
+        f"set {BYPASS_VARIABLE} to the project's protection bypass secret",
+    )
+
+
+class _Transport(httpx.BaseTransport):
+    def __init__(self, inner: httpx.BaseTransport, guard: _Guard) -> None:
+        self._inner = inner
+        self._guard = guard
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        for attempt in self._guard.again(request):
+            with attempt:
+                self._guard.retries += attempt.num > 1
+                response = self._inner.handle_request(self._guard.before(request))
+        self._guard.after(response, request.url)
+        assert isinstance(response.stream, httpx.SyncByteStream)
+        response.stream = _Capped(response.stream, request.url)
+        if self._guard.may_be_wall(response):
+            response.read()
+            self._guard.check_wall(response, request.url)
+        return response
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+class _AsyncTransport(httpx.AsyncBaseTransport):
+    def __init__(self, inner: httpx.AsyncBaseTransport, guard: _Guard) -> None:
+        self._inner = inner
+        self._guard = guard
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        async for attempt in self._guard.again_async(request):
+            with attempt:
+                self._guard.retries += attempt.num > 1
+                response = await self._inner.handle_async_request(self._guard.before(request))
+        self._guard.after(response, request.url)
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        response.stream = _AsyncCapped(response.stream, request.url)
+        if self._guard.may_be_wall(response):
+            await response.aread()
+            self._guard.check_wall(response, request.url)
+        return response
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+class _Counted:
+    def __init__(self, url: httpx.URL) -> None:
+        self._url = url
+        self._bytes = 0
+
+    def count(self, part: bytes) -> bytes:
+        self._bytes += len(part)
+        if self._bytes > MAX_BODY:
+            raise CannotRun(ErrorKind.BAD_OUTPUT, f"the body of {self._url} is longer than {MAX_BODY} bytes")
+        return part
+
+
+class _Capped(_Counted, httpx.SyncByteStream):
+    def __init__(self, inner: httpx.SyncByteStream, url: httpx.URL) -> None:
+        super().__init__(url)
+        self._inner = inner
+
+    def __iter__(self) -> Iterator[bytes]:
+        for part in self._inner:
+            yield self.count(part)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+class _AsyncCapped(_Counted, httpx.AsyncByteStream):
+    def __init__(self, inner: httpx.AsyncByteStream, url: httpx.URL) -> None:
+        super().__init__(url)
+        self._inner = inner
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for part in self._inner:
+            yield self.count(part)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+class Client(httpx.Client):
+    """A blocking client under the guard."""
+
+    guard: _Guard
+
+    @property
+    def retries(self) -> int:
+        """How many requests were sent again because the transport had failed."""
+        return self.guard.retries
+
+
+class AsyncClient(httpx.AsyncClient):
+    """An asynchronous client under the guard."""
+
+    guard: _Guard
+
+    @property
+    def retries(self) -> int:
+        """How many requests were sent again because the transport had failed."""
+        return self.guard.retries
+
+
+@dataclass(frozen=True, slots=True)
+class HttpFactory:
+    """Makes the clients of one run; they share its budget, authorities and bypass secret.
+
+    No client follows redirects by itself: a probe that wants to sees every hop.
+    """
+
+    target: str
+    budget: Budget
+    tls: ssl.SSLContext
+    bypass: dict[tuple[str, str, int], str]
+
+    @classmethod
+    def for_target(cls, target: str, *, budget: int, environ: Mapping[str, str]) -> HttpFactory:
+        """Clients for `target`, to whose origin alone the bypass secret of the environment may go."""
+        secret = environ.get(BYPASS_VARIABLE)
+        return cls(
+            target=target,
+            budget=Budget(budget),
+            tls=tls_context(environ),
+            bypass={origin(target): secret} if secret else {},
+        )
+
+    def client(self, *, timeout_s: float = TIMEOUT_S, fresh: bool = False, expects_429: bool = False) -> Client:
+        """A blocking client; `fresh` opens a new connection for each request."""
+        guard = _Guard(self.bypass, self.budget, expects_429=expects_429)
+        inner = httpx.HTTPTransport(verify=self.tls, limits=_limits(fresh))
+        client = Client(transport=_Transport(inner, guard), **self._settings(timeout_s))
+        client.guard = guard
+        return client
+
+    def async_client(
+        self, *, timeout_s: float = TIMEOUT_S, fresh: bool = False, expects_429: bool = False
+    ) -> AsyncClient:
+        """An asynchronous client; `fresh` opens a new connection for each request."""
+        guard = _Guard(self.bypass, self.budget, expects_429=expects_429)
+        inner = httpx.AsyncHTTPTransport(verify=self.tls, limits=_limits(fresh))
+        client = AsyncClient(transport=_AsyncTransport(inner, guard), **self._settings(timeout_s))
+        client.guard = guard
+        return client
+
+    def _settings(self, timeout_s: float) -> dict[str, Any]:
+        return {
+            "base_url": self.target,
+            "timeout": httpx.Timeout(timeout_s),
+            "headers": {"user-agent": USER_AGENT},
+            "follow_redirects": False,
+            "trust_env": False,
+        }
+
+
+def tls_context(environ: Mapping[str, str]) -> ssl.SSLContext:
+    """Trusts the public authorities, and the private ones in SSL_CERT_FILE."""
+    context = ssl.create_default_context(cafile=certifi.where())
+    if private := environ.get("SSL_CERT_FILE"):
+        try:
+            context.load_verify_locations(cafile=private)
+        except (OSError, ssl.SSLError) as error:
+            raise CannotRun(ErrorKind.MISCONFIGURED, f"SSL_CERT_FILE={private} cannot be read: {error}") from error
+    return context
+
+
+def _limits(fresh: bool) -> httpx.Limits:
+    return httpx.Limits(max_connections=20, max_keepalive_connections=0 if fresh else 20)

@@ -1,0 +1,1 @@
+"""Policy: reports in, verdict out. Pure, total, closed by default."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +15,7 @@ from ci.errors import CannotRun
 from ci.model import ErrorKind, Model, Release, StageReport, Verdict
 
 M = TypeVar("M", bound=Model)
+Render = Callable[[Sequence[StageReport], Verdict | None, Release | None], str]
 
 VERDICT_FILE = "verdict.json"
 RELEASE_FILE = "release.json"
@@ -38,6 +40,26 @@ class EvidenceStore:
         """Write a file whole: a reader sees the old content or the new, never a part."""
         return self._write(name, self.redact(text).encode())
 
+    def write_rendering(
+        self,
+        name: str,
+        render: Render,
+        reports: Sequence[StageReport],
+        verdict: Verdict | None,
+        release: Release | None,
+    ) -> Path:
+        """Write what a renderer makes of the redacted facts.
+
+        The finished text is not redacted again: a mask reaches to the end of a line, and would tear markup.
+        """
+        clean = self.redact.model
+        text = render(
+            [clean(report) for report in reports],
+            clean(verdict) if verdict else None,
+            clean(release) if release else None,
+        )
+        return self._write(name, text.encode())
+
     def write_report(self, report: StageReport) -> Path:
         return self._write_model(f"{report.stage}.json", report)
 
@@ -51,6 +73,9 @@ class EvidenceStore:
         """
         paths = sorted(p for p in self.folder.glob("*.json") if p.name not in NOT_REPORTS)
         return tuple(self._read(path, StageReport) for path in paths)
+
+    def has_verdict(self) -> bool:
+        return (self.folder / VERDICT_FILE).exists()
 
     def verdict(self) -> Verdict:
         """The verdict in the folder. Raises CannotRun when there is none or it is damaged."""
@@ -80,15 +105,16 @@ class EvidenceStore:
     def _write(self, name: str, content: bytes) -> Path:
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / name
-        handle, temporary = tempfile.mkstemp(dir=self.folder, prefix=f".{name}.")
+        temporary = self.folder / f".{name}.{secrets.token_hex(4)}"
         try:
-            with os.fdopen(handle, "wb") as file:
+            with temporary.open("xb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(temporary).replace(path)
+            temporary.replace(path)
+            _sync_folder(self.folder)
         except BaseException:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
         return path
 

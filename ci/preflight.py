@@ -1,0 +1,119 @@
+"""Preflight: is the target there, is it the application itself, and is it the build that is meant?
+
+Its checks never find fault with the application; without an answer to them no other stage can be trusted,
+so what they cannot make certain is HOLD.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import httpx
+
+from ci.engine.identity import Served, mismatch, served_by
+from ci.engine.run import Run
+from ci.engine.runner import errored, explain
+from ci.errors import CannotRun
+from ci.model import CheckResult, CheckSpec, ErrorKind, Evidence, Outcome, Severity, StageReport, Subject
+
+STAGE = "preflight"
+
+REACHABLE = CheckSpec(
+    id="preflight/reachable",
+    title="The target answers, and it is the application that answers",
+    severity=Severity.CRITICAL,
+    why="Nothing can be said about an application that does not answer or stands behind a login wall or a firewall.",
+    remediation="Open the URL yourself. For a protected deployment set VERCEL_AUTOMATION_BYPASS_SECRET; "
+    "for a firewall challenge add a bypass rule for the checks.",
+    references=("https://vercel.com/docs/deployment-protection/methods-to-bypass-deployment-protection",),
+)
+IDENTITY = CheckSpec(
+    id="preflight/identity",
+    title="The target serves the build that is to be judged",
+    severity=Severity.CRITICAL,
+    why="A verdict about one build must not be given on the behaviour of another.",
+    remediation="Let the application name its commit (VERCEL_GIT_COMMIT_SHA) at target.identity, "
+    "and call the checks with the URL of exactly that deployment.",
+    references=("https://vercel.com/docs/environment-variables/system-environment-variables",),
+)
+HELD = CheckSpec(
+    id="preflight/identity-held",
+    title="The target still serves the same build after the checks",
+    severity=Severity.CRITICAL,
+    why="When the build changed while it was checked, nobody knows which of the two was judged.",
+    remediation="Check the immutable URL of a deployment rather than a domain that moves, and run again.",
+)
+
+
+def specs() -> tuple[CheckSpec, ...]:
+    return (REACHABLE, IDENTITY, HELD)
+
+
+async def before(run: Run) -> tuple[Subject, tuple[CheckResult, ...]]:
+    """Look at the target before the other stages do.
+
+    Returns the subject, completed by what the target says of itself, and the results so far.
+    """
+    identity = run.config.target.identity
+    path = identity.path if identity else "/"
+    started = time.perf_counter()
+    try:
+        answer, attempts = await _ask(run, path)
+    except Exception as error:
+        why = explain(error)
+        wait = time.perf_counter() - started
+        return run.subject, (errored(REACHABLE, why).model_copy(update={"duration_s": wait}),)
+    seen = Evidence(summary=f"GET {path} → {answer.status_code} after {time.perf_counter() - started:.2f} s")
+    reachable = CheckResult(spec=REACHABLE, outcome=Outcome.PASS, evidence=(seen,), attempts=attempts)
+    if identity is None:
+        if run.subject.commit:
+            message = "a commit was given, but target.identity does not say how the target names its own"
+            wrong = CannotRun(ErrorKind.WRONG_SUBJECT, message)
+            return run.subject, (reachable, errored(IDENTITY, explain(wrong)))
+        reason = "target.identity is not configured, so nobody knows which commit was judged"
+        return run.subject, (reachable, CheckResult(spec=IDENTITY, outcome=Outcome.SKIP, skip_reason=reason))
+    result, served = _identify(answer, run, IDENTITY)
+    subject = run.subject
+    if served and not subject.commit:
+        subject = subject.model_copy(update={"commit": served.commit})
+    if served and served.deployment_id and not subject.deployment_id:
+        subject = subject.model_copy(update={"deployment_id": served.deployment_id})
+    return subject, (reachable, result)
+
+
+async def after(run: Run) -> tuple[CheckResult, ...]:
+    """Look again when the other stages have ended. Nothing to add when no identity is configured."""
+    identity = run.config.target.identity
+    if identity is None:
+        return ()
+    try:
+        answer, _ = await _ask(run, identity.path)
+    except Exception as error:
+        return (errored(HELD, explain(error)),)
+    return (_identify(answer, run, HELD)[0],)
+
+
+def report(subject: Subject, started_at: datetime, results: Sequence[CheckResult]) -> StageReport:
+    return StageReport(
+        stage=STAGE, subject=subject, started_at=started_at, finished_at=datetime.now(UTC), results=tuple(results)
+    )
+
+
+async def _ask(run: Run, path: str) -> tuple[httpx.Response, int]:
+    async with run.http.async_client(timeout_s=run.config.target.timeout.total_seconds(), fresh=True) as client:
+        answer = await client.get(run.url + path, headers={"cache-control": "no-cache"})
+        return answer, 1 + client.retries
+
+
+def _identify(answer: httpx.Response, run: Run, spec: CheckSpec) -> tuple[CheckResult, Served | None]:
+    assert run.config.target.identity
+    try:
+        served = served_by(answer, run.config.target.identity)
+        if difference := mismatch(served, run.subject):
+            raise CannotRun(ErrorKind.WRONG_SUBJECT, f"{answer.url} is not the subject: {difference}")
+    except CannotRun as error:
+        return errored(spec, explain(error)), None
+    seen = Evidence(summary=f"{answer.url} names commit {served.commit}")
+    return CheckResult(spec=spec, outcome=Outcome.PASS, evidence=(seen,)), served

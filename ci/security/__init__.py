@@ -1,0 +1,1 @@
+"""Is it closed where it must be? Live probes of the target."""

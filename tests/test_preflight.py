@@ -1,0 +1,121 @@
+import json
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from ci import preflight
+from ci.engine.identity import same_commit
+from ci.model import CheckResult, ErrorKind, Outcome, Subject
+from tests.runs import run_on
+from tests.servers import Handler, answers, hang, serving
+
+COMMIT = "c0ffee" + "0" * 34
+IDENTITY = {"identity": {"path": "/api/health", "json": "build.commit", "deployment": "build.id"}}
+
+
+def health(commit: object = COMMIT, deployment: str = "dpl_1") -> Handler:
+    return answers(json.dumps({"build": {"commit": commit, "id": deployment}}), type_="application/json")
+
+
+async def before(
+    handler: Handler, tmp_path: Path, subject: dict[str, str] | None = None, **target: object
+) -> tuple[Subject, dict[str, CheckResult]]:
+    async with serving({"*": handler}) as url:
+        run = run_on(url, tmp_path, subject=Subject(url=url, **(subject or {})), target=target or IDENTITY)
+        found, results = await preflight.before(run)
+    return found, {result.spec.id.partition("/")[2]: result for result in results}
+
+
+def kind(result: CheckResult) -> ErrorKind | None:
+    return result.error.kind if result.error else None
+
+
+async def test_the_target_names_the_subject(tmp_path: Path) -> None:
+    subject, results = await before(health(), tmp_path)
+    assert (subject.commit, subject.deployment_id) == (COMMIT, "dpl_1")
+    assert {result.outcome for result in results.values()} == {Outcome.PASS}
+
+
+@pytest.mark.parametrize("wanted", [{"commit": COMMIT}, {"commit": COMMIT[:10]}, {"deployment_id": "dpl_1"}])
+async def test_the_wanted_build(tmp_path: Path, wanted: dict[str, str]) -> None:
+    _, results = await before(health(), tmp_path, wanted)
+    assert results["identity"].outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(
+    ("handler", "wanted"),
+    [
+        (health("d" * 40), {"commit": COMMIT}),
+        (health(deployment="dpl_2"), {"deployment_id": "dpl_1"}),
+        (health(None), {}),
+        (health(7), {}),
+        (health(""), {}),
+        (answers("<h1>hi</h1>"), {}),
+        (answers("[]", type_="application/json"), {}),
+        (answers("{", type_="application/json"), {}),
+    ],
+)
+async def test_another_build_or_none_is_not_the_subject(tmp_path: Path, handler: Handler, wanted: dict[str, str]) -> None:
+    _, results = await before(handler, tmp_path, wanted)
+    assert kind(results["identity"]) is ErrorKind.WRONG_SUBJECT
+
+
+async def test_an_unhealthy_build_may_still_name_itself(tmp_path: Path) -> None:
+    body = json.dumps({"build": {"commit": COMMIT}})
+    _, results = await before(answers(body, status=503, type_="application/json"), tmp_path)
+    assert results["identity"].outcome is Outcome.PASS
+
+
+async def test_by_a_header(tmp_path: Path) -> None:
+    identity = {"path": "/", "header": "x-commit"}
+    subject, _ = await before(answers(headers={"x-commit": COMMIT}), tmp_path, identity=identity)
+    assert subject.commit == COMMIT
+    _, results = await before(answers(), tmp_path, identity=identity)
+    assert kind(results["identity"]) is ErrorKind.WRONG_SUBJECT
+
+
+async def test_without_an_identity_nobody_is_asked_for_one(tmp_path: Path) -> None:
+    _, results = await before(answers(), tmp_path, timeout="5s")
+    assert results["identity"].outcome is Outcome.SKIP
+    _, results = await before(answers(), tmp_path, {"commit": COMMIT}, timeout="5s")
+    assert kind(results["identity"]) is ErrorKind.WRONG_SUBJECT
+
+
+@pytest.mark.parametrize(
+    ("handler", "wanted"),
+    [
+        (hang, ErrorKind.TIMEOUT),
+        (answers("_vercel_sso_nonce", status=401), ErrorKind.LOGIN_WALL),
+        (answers(status=403, headers={"x-vercel-mitigated": "deny"}), ErrorKind.CHALLENGED),
+        (answers(status=429), ErrorKind.RATE_LIMITED),
+    ],
+)
+async def test_who_does_not_answer_as_the_application_is_not_reached(
+    tmp_path: Path, handler: Handler, wanted: ErrorKind
+) -> None:
+    _, results = await before(handler, tmp_path, timeout="200ms", **IDENTITY)
+    assert list(results) == ["reachable"]
+    assert kind(results["reachable"]) is wanted
+
+
+async def test_a_change_under_the_checks_is_noticed(tmp_path: Path) -> None:
+    served = [COMMIT, "d" * 40]
+
+    async def deploying(request: web.Request) -> web.Response:
+        return web.json_response({"build": {"commit": served.pop(0)}})
+
+    async with serving({"*": deploying}) as url:
+        run = run_on(url, tmp_path, subject=Subject(url=url, commit=COMMIT), target=IDENTITY)
+        await preflight.before(run)
+        (result,) = await preflight.after(run)
+    assert kind(result) is ErrorKind.WRONG_SUBJECT
+    (gone,) = await preflight.after(run)
+    assert kind(gone) is ErrorKind.UNREACHABLE
+
+
+def test_short_hashes_name_a_commit_when_they_are_long_enough() -> None:
+    assert same_commit("ABCDEF1", "abcdef1234")
+    assert not same_commit("abcde", "abcdef1234")
+    assert not same_commit("", "abcdef1234")
+    assert same_commit("v2", "v2")

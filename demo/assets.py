@@ -1,0 +1,40 @@
+"""Static files under names that contain a hash of their content, so that they may be cached for ever."""
+
+import mimetypes
+from hashlib import sha256
+from pathlib import Path
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+PUBLIC_FOLDER = Path(__file__).parent / "public"
+_FOLDER = Path(__file__).parent / "static"
+_IMMUTABLE = "public, max-age=31536000, immutable"
+
+
+def _hashed_name(file: Path) -> str:
+    return f"{file.stem}.{sha256(file.read_bytes()).hexdigest()[:12]}{file.suffix}"
+
+
+_NAMES = {file.name: _hashed_name(file) for file in sorted(_FOLDER.iterdir())}
+_CONTENT = {hashed: (_FOLDER / name).read_bytes() for name, hashed in _NAMES.items()}
+
+
+def address(name: str) -> str:
+    """Where the static file ``name`` is served."""
+    return f"/static/{_NAMES[name]}"
+
+
+async def serve(request: Request) -> Response:
+    """Answer with the file of this hashed name."""
+    name = request.path_params["name"]
+    if name not in _CONTENT:
+        raise HTTPException(404)
+    media_type = mimetypes.guess_type(name)[0]
+    return Response(_CONTENT[name], media_type=media_type, headers={"cache-control": _IMMUTABLE})
+
+
+async def favicon(request: Request) -> Response:
+    """Browsers ask for this name whatever the page says."""
+    return RedirectResponse(address("favicon.svg"), 301)

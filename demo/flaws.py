@@ -1,0 +1,93 @@
+"""The flaws this application can be started with, each declared once, to prove that a check sees it.
+
+``DEMO_FLAWS=a,b`` switches flaws on for every request, ``DEMO_FLAWS_IN_PRODUCTION=a,b`` only for requests that arrive
+by the production host name. The code asks ``flaws.active(request, "name")`` at the place that the flaw breaks.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+
+from starlette.requests import HTTPConnection
+
+SCOPE_KEY = "demo.flaws"
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """A fault injected on purpose: what it breaks, and the id of the check that must fail because of it."""
+
+    name: str
+    breaks: str
+    check: str
+
+
+_DECLARED = (
+    Flaw("health-unhealthy", "GET /api/health answers 503 with status unhealthy", "smoke/health"),
+    Flaw("health-cached", "GET /api/health may be cached and shows a frozen timestamp", "smoke/health-fresh"),
+    Flaw("identity-flickers", "every second health answer, from the third on, names another commit", "smoke/identity"),
+    Flaw("database-down", "GET /api/health/detailed answers 503: the database is down", "smoke/health-detailed"),
+    Flaw("health-lies", "GET /api/health/detailed says healthy while the database is down", "smoke/health-detailed"),
+    Flaw("tiers-shape", "GET /api/auth/tiers lacks a field that its schema requires", "smoke/openapi"),
+    Flaw("tiers-500", "GET /api/auth/tiers answers 500", "smoke/openapi"),
+    Flaw("soft-404", "unknown paths answer 200 with a page", "smoke/not-found"),
+    Flaw("stack-trace", "malformed JSON answers 500 with a Python traceback", "smoke/error-body"),
+    Flaw("open-app", "GET /app answers without a login", "smoke/protected-pages"),
+    Flaw("open-profile", "GET /api/user/profile answers without a login", "smoke/protected-api"),
+    Flaw("unverified-jwt", "access tokens are accepted unsigned or with a wrong signature", "smoke/forged-token"),
+    Flaw("expiry-ignored", "expired access tokens are accepted", "smoke/expired-token"),
+    Flaw("immortal-jwt", "access tokens live for ten years", "smoke/token-lifetime"),
+    Flaw("login-broken", "login with the right password answers 500", "smoke/login"),
+    Flaw("any-password", "login accepts any password", "smoke/login-refuses"),
+    Flaw("session-lost", "the session cookie is set, but no session stands behind it", "smoke/session"),
+    Flaw("refresh-broken", "POST /api/auth/refresh answers 500", "smoke/refresh"),
+    Flaw("refresh-reusable", "a refresh token can be used again", "smoke/refresh-rotation"),
+    Flaw("logout-keeps-session", "logout answers, but the session goes on", "smoke/logout"),
+    Flaw("oauth-no-state", "the OAuth redirect carries no state", "smoke/oauth-redirect"),
+    Flaw("oauth-no-pkce", "the OAuth redirect carries no PKCE challenge", "smoke/oauth-redirect"),
+    Flaw("oauth-wrong-redirect", "the OAuth redirect names another origin to return to", "smoke/oauth-redirect"),
+    Flaw("oauth-no-client-id", "the OAuth redirect carries no client id", "smoke/oauth-redirect"),
+    Flaw("webhook-unsigned", "the billing webhook accepts unsigned events", "smoke/webhook-signature"),
+    Flaw("cron-open", "the backup cron job runs without its secret", "smoke/cron-secret"),
+    Flaw("chat-broken", "POST /api/chat answers 500", "smoke/api"),
+    Flaw("blank-page", "the start page has an empty body", "smoke/page-renders"),
+    Flaw("console-error", "a script throws when a page loads", "smoke/console-errors"),
+    Flaw("missing-asset", "pages refer to a script that does not exist", "smoke/failed-requests"),
+    Flaw("mixed-content", "pages load an image over plain HTTP", "smoke/mixed-content"),
+    Flaw("login-button-dead", "the button of the login form does nothing", "smoke/login-journey"),
+    Flaw("phone-overflow", "pages are 2000 px wide on every screen", "smoke/responsive"),
+    Flaw("no-hsts", "answers carry no Strict-Transport-Security", "security/hsts"),
+    Flaw("no-nosniff", "answers carry no X-Content-Type-Options", "security/nosniff"),
+    Flaw("frameable", "other sites may frame the pages", "security/framing"),
+    Flaw("no-referrer-policy", "answers carry no Referrer-Policy", "security/referrer-policy"),
+    Flaw("no-csp", "answers carry no Content-Security-Policy", "security/csp"),
+    Flaw("slow-under-load", "a lock lets one request through at a time, 60 ms each", "load/latency"),
+    Flaw("errors-under-load", "above 30 requests a second every tenth answers 500", "load/error-rate"),
+)
+
+FLAWS: dict[str, Flaw] = {flaw.name: flaw for flaw in _DECLARED}
+
+
+def active(connection: HTTPConnection, name: str) -> bool:
+    """Whether the flaw ``name`` is switched on for this request."""
+    if name not in FLAWS:
+        raise KeyError(f"{name} is not declared in flaws.py")
+    return name in connection.scope.get(SCOPE_KEY, ())
+
+
+def parse(text: str) -> frozenset[str]:
+    """Read a comma-separated list of flaw names; an unknown one is a ``ValueError`` that says the nearest."""
+    names = frozenset(name.strip() for name in text.split(",") if name.strip())
+    if unknown := sorted(names - FLAWS.keys()):
+        raise ValueError("; ".join(_unknown(name) for name in unknown))
+    return names
+
+
+def as_dicts(flaws: Iterable[Flaw] = _DECLARED) -> list[dict[str, str]]:
+    """The declared flaws as plain data, in the order of declaration."""
+    return [asdict(flaw) for flaw in flaws]
+
+
+def _unknown(name: str) -> str:
+    nearest = get_close_matches(name, FLAWS, n=1, cutoff=0.0)[0]
+    return f"there is no flaw named {name!r}; the nearest is {nearest!r} (`python -m demo flaws` lists them all)"

@@ -1,0 +1,141 @@
+"""Rate limits by client address, by user and by endpoint, told in the RateLimit header fields.
+
+The fields follow the IETF draft "RateLimit header fields for HTTP" (draft-ietf-httpapi-ratelimit-headers).
+"""
+
+import math
+import time
+from dataclasses import dataclass
+
+import structlog
+from limits import RateLimitItemPerMinute
+from limits.aio.storage import MemoryStorage, RedisStorage
+from limits.aio.strategies import MovingWindowRateLimiter
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from . import context, errors
+from .settings import Settings
+
+EXCLUDED = (
+    "/auth/callback",
+    "/api/storage/google/callback",
+    "/api/storage/microsoft/callback",
+    "/api/billing/webhook",
+    "/static",
+)
+"""Paths that others call on their own schedule (and files): these and what lies below them are not limited."""
+
+_LOGIN = "/api/auth/login"
+_WINDOW_SECONDS = 60
+_REDIS_REST_SECONDS = 5.0
+_STANDINGS_KEY = "demo.rate_limit.standings"
+_ENDPOINT_KEY = "demo.rate_limit.endpoint"
+_log = structlog.get_logger("demo.rate_limit")
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """How one limit stands after a request."""
+
+    name: str
+    quota: int
+    remaining: int
+    reset_seconds: int
+
+    @property
+    def policy(self) -> str:
+        """This limit's item of the RateLimit-Policy field."""
+        return f'"{self.name}";q={self.quota};w={_WINDOW_SECONDS}'
+
+    @property
+    def state(self) -> str:
+        """This limit's item of the RateLimit field."""
+        return f'"{self.name}";r={max(0, self.remaining)};t={self.reset_seconds}'
+
+
+class RateLimiter:
+    """Counts requests in Redis when there is one, else in memory; an unreachable Redis limits nobody less."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.enabled = settings.rate_limit_enabled
+        self._default = RateLimitItemPerMinute(settings.rate_limit_per_minute)
+        self._login = RateLimitItemPerMinute(settings.login_rate_limit_per_minute, namespace="LOGIN")
+        self._memory = MovingWindowRateLimiter(MemoryStorage())
+        self._redis = _in_redis(settings.redis_url.get_secret_value()) if settings.redis_url else None
+        self._redis_rests_until = 0.0
+
+    async def spend(self, request: Request, dimension: str, who: str) -> None:
+        """Count the request against ``who`` at this endpoint; raises a 429 ``ApiError`` when the quota is used up."""
+        if not self.enabled:
+            return
+        item = self._login if request.scope[_ENDPOINT_KEY] == _LOGIN else self._default
+        key = (dimension, who, request.scope[_ENDPOINT_KEY])
+        standing = await self._count(item, dimension, key)
+        request.scope[_STANDINGS_KEY].append(standing)
+        if standing.remaining < 0:
+            wait = str(standing.reset_seconds)
+            message = f"Too many requests. Try again in {wait} seconds."
+            raise errors.ApiError(429, "rate_limited", message, {"retry-after": wait})
+
+    async def _count(self, item: RateLimitItemPerMinute, dimension: str, key: tuple[str, ...]) -> _Standing:
+        if self._redis and time.monotonic() >= self._redis_rests_until:
+            try:
+                return await _hit(self._redis, item, dimension, key)
+            except Exception as error:  # whatever is wrong with it, requests are to be counted
+                self._redis_rests_until = time.monotonic() + _REDIS_REST_SECONDS
+                _log.warning("redis fails, counting in memory", reason=type(error).__name__)
+        return await _hit(self._memory, item, dimension, key)
+
+
+async def _hit(
+    limiter: MovingWindowRateLimiter, item: RateLimitItemPerMinute, dimension: str, key: tuple[str, ...]
+) -> _Standing:
+    """Count one request; ``remaining`` is -1 when it came above the quota."""
+    allowed = await limiter.hit(item, *key)
+    window = await limiter.get_window_stats(item, *key)
+    reset = max(1, math.ceil(window.reset_time - time.time()))
+    return _Standing(dimension, item.amount, window.remaining if allowed else -1, min(reset, _WINDOW_SECONDS))
+
+
+def _in_redis(url: str) -> MovingWindowRateLimiter:
+    storage = RedisStorage(f"async+{url}", implementation="redispy", socket_connect_timeout=1, socket_timeout=1)
+    return MovingWindowRateLimiter(storage)
+
+
+class RateLimitMiddleware:
+    """Limits every client address, and tells the standing of all limits that a request met."""
+
+    def __init__(self, app: ASGIApp, limiter: RateLimiter, endpoints: frozenset[str]) -> None:
+        self._app = app
+        self._limiter = limiter
+        self._endpoints = endpoints
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not self._limiter.enabled or _excluded(scope["path"]):
+            await self._app(scope, receive, send)
+            return
+        standings: list[_Standing] = []
+        scope[_STANDINGS_KEY] = standings
+        # Made-up paths share one counter, so that they can neither dodge the limit nor fill the memory.
+        scope[_ENDPOINT_KEY] = scope["path"] if scope["path"] in self._endpoints else "elsewhere"
+
+        async def send_with_standing(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["ratelimit-policy"] = ", ".join(standing.policy for standing in standings)
+                headers["ratelimit"] = ", ".join(standing.state for standing in standings)
+            await send(message)
+
+        request = Request(scope)
+        try:
+            await self._limiter.spend(request, "ip", context.of(request).client_ip)
+        except errors.ApiError as refused:
+            await errors.from_api_error(request, refused)(scope, receive, send_with_standing)
+            return
+        await self._app(scope, receive, send_with_standing)
+
+
+def _excluded(path: str) -> bool:
+    return any(path == prefix or path.startswith(f"{prefix}/") for prefix in EXCLUDED)

@@ -1,0 +1,1 @@
+"""Measurements, printed as ratios of two things measured in one run: `make bench`."""

@@ -1,0 +1,260 @@
+#!/usr/bin/env python3
+"""How often does each method alarm, and when? The sequential gate beside the usual ones, on simulated loads.
+
+    python benchmarks/load_simulation.py [--runs 2000] [--rps 200] [--noise quiet|typical|hostile]
+
+Prints P(alarm)@median seconds for a candidate that is slower by 0, 5, 10, 20, 50 %, then what the whole gate rules
+about equal arms. `rps` counts the requests to both arms. Needs scipy. The noise presets are assumptions, not traces.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import signal, stats
+
+from ci.load.blocks import Blocks
+from ci.load.eprocess import Bools, Floats
+from ci.load.sequential import BLOCK_S, COARSE_S, Demands, Ruling, judge_pairs
+
+STEP_S = 0.05
+SECONDS = 60.0
+SLOWER = (0.0, 0.05, 0.10, 0.20, 0.50)
+ENDPOINT_MS, ENDPOINT_SHARE = np.array([35.0, 80.0, 190.0]), np.array([0.5, 0.35, 0.15])
+ERROR_RATE = 5e-4
+AT_ONCE = 250
+"""Loads that are simulated together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """Standard deviations are of log-latencies, times in seconds, frequencies per second."""
+
+    shared_sd: float
+    shared_tau: float
+    bursts: float
+    burst_s: float
+    burst_factor: tuple[float, float]
+    arm_sd: float
+    arm_tau: float
+    stalls: float
+    stall_s: tuple[float, float]
+    run_sd: float
+
+
+NOISE = {
+    "quiet": Noise(0.05, 2, 1 / 60, 1.0, (1.2, 1.8), 0.01, 0.5, 1 / 60, (0.05, 0.2), 0.05),
+    "typical": Noise(0.15, 2, 1 / 20, 2.0, (1.3, 3.0), 0.03, 0.5, 1 / 15, (0.05, 0.5), 0.12),
+    "hostile": Noise(0.30, 3, 1 / 8, 3.0, (1.5, 5.0), 0.08, 1.0, 1 / 6, (0.05, 1.0), 0.20),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Loads:
+    """Equal arms of many loads: latencies in milliseconds and failures, loads × pairs."""
+
+    baseline: Floats
+    candidate: Floats
+    baseline_failed: Bools
+    candidate_failed: Bools
+    pairs_per_s: float
+
+    def with_candidate_slower(self, share: float) -> Loads:
+        slower = self.candidate * (1 + share)
+        return Loads(self.baseline, slower, self.baseline_failed, self.candidate_failed, self.pairs_per_s)
+
+
+# ------------------------------------------------------------------------------------------ noise
+
+
+def simulate(rng: np.random.Generator, count: int, pairs_per_s: float, noise: Noise) -> Loads:
+    """Loads whose arms share slow waves, bursts and luck of the day, and have waves, stalls and tails of their own."""
+    pairs = int(pairs_per_s * SECONDS)
+    steps = int(SECONDS / STEP_S)
+    step = np.minimum((np.arange(pairs) / pairs_per_s / STEP_S).astype(int), steps - 1)
+    waves = _waves(rng, count, steps, noise.shared_sd, noise.shared_tau) + _bursts(rng, count, steps, noise)
+    day = rng.normal(0, noise.run_sd, (count, 1))
+    endpoint = np.log(ENDPOINT_MS)[rng.choice(len(ENDPOINT_MS), (count, pairs), p=ENDPOINT_SHARE)]
+    shared = (waves + day)[:, step] + endpoint
+
+    def arm() -> Floats:
+        own = _waves(rng, count, steps, noise.arm_sd, noise.arm_tau)[:, step] + rng.normal(0, 0.35, (count, pairs))
+        heavy = rng.random((count, pairs)) < 0.015
+        own[heavy] += rng.exponential(1 / 2.2, heavy.sum())
+        latency: Floats = np.exp(shared + own) + _stalls(rng, count, pairs, pairs_per_s, noise)
+        return latency
+
+    failed = rng.random((2, count, pairs)) < ERROR_RATE
+    return Loads(arm(), arm(), failed[0], failed[1], pairs_per_s)
+
+
+def _waves(rng: np.random.Generator, count: int, steps: int, sd: float, tau: float) -> Floats:
+    """Autoregressive noise that forgets within `tau` seconds."""
+    keep = np.exp(-STEP_S / tau)
+    kicks = rng.standard_normal((count, steps)) * sd * np.sqrt(1 - keep**2)
+    kicks[:, 0] = rng.standard_normal(count) * sd
+    waves: Floats = signal.lfilter([1], [1, -keep], kicks, axis=1)
+    return waves
+
+
+def _bursts(rng: np.random.Generator, count: int, steps: int, noise: Noise) -> Floats:
+    out = np.zeros((count, steps))
+    for row in out:
+        for begin in rng.uniform(0, SECONDS, rng.poisson(noise.bursts * SECONDS)):
+            first, last = int(begin / STEP_S), int(np.ceil((begin + rng.exponential(noise.burst_s)) / STEP_S))
+            row[first:last] = np.maximum(row[first:last], np.log(rng.uniform(*noise.burst_factor)))
+    return out
+
+
+def _stalls(rng: np.random.Generator, count: int, pairs: int, pairs_per_s: float, noise: Noise) -> Floats:
+    """An arm stops: a request that comes meanwhile waits for the end [ms]."""
+    out = np.zeros((count, pairs))
+    for row in out:
+        for begin in rng.uniform(0, SECONDS, rng.poisson(noise.stalls * SECONDS)):
+            end = begin + rng.uniform(*noise.stall_s)
+            hit = np.arange(int(np.ceil(begin * pairs_per_s)), min(pairs, int(end * pairs_per_s) + 1))
+            row[hit] = np.maximum(row[hit], (end - hit / pairs_per_s) * 1e3)
+    return np.maximum(out, 0)
+
+
+# ------------------------------------------------------------------------------------------ methods
+
+
+def blocks_of(loads: Loads, width_s: float) -> Blocks:
+    """What `blocks.cut` makes of one load, for many loads at once."""
+    per_block = max(1, round(loads.pairs_per_s * width_s))
+    count = loads.baseline.shape[1] // per_block
+
+    def folded(values: np.ndarray) -> np.ndarray:
+        return values[:, : count * per_block].reshape(len(values), count, per_block)
+
+    either = folded(loads.baseline_failed | loads.candidate_failed)
+    b, c = (np.where(either, np.nan, folded(arm)) for arm in (loads.baseline, loads.candidate))
+    return Blocks(
+        end_s=np.arange(1, count + 1) * width_s,
+        pairs=np.full((len(b), count), float(per_block)),
+        baseline_errors=folded(loads.baseline_failed).sum(2).astype(float),
+        candidate_errors=folded(loads.candidate_failed).sum(2).astype(float),
+        baseline_p95=_quantile(b, 0.95),
+        candidate_p95=_quantile(c, 0.95),
+        median_log_ratio=_quantile(np.log(c / b), 0.5),
+    )
+
+
+def _quantile(values: np.ndarray, share: float) -> np.ndarray:
+    """Along the last axis without NaN; much faster than nanquantile because few rows have any."""
+    found = np.quantile(values, share, axis=2)
+    holes = np.isnan(values).any(2)
+    found[holes] = np.nanquantile(values[holes], share, axis=1) if holes.any() else 0.0
+    return found
+
+
+DEMANDS = Demands(error_rate=0.01)
+PATIENT = Demands(error_rate=0.01, earliest_pass_s=SECONDS)
+"""Alarms only: no pass ends the load early, as with the methods beside it."""
+
+
+def gate_alarms(loads: Loads) -> Floats:
+    found = judge_pairs(blocks_of(loads, BLOCK_S), blocks_of(loads, COARSE_S), PATIENT)
+    alarm = (found.last == Ruling.REGRESSION) | (found.last == Ruling.SLO_BROKEN)
+    return np.where(alarm, found.seconds, np.inf)
+
+
+def fixed_p95(limit_ms: float) -> Callable[[Loads], Floats]:
+    """A threshold that was right on average in the past."""
+    return lambda loads: np.where(np.quantile(loads.candidate, 0.95, axis=1) > limit_ms, SECONDS, np.inf)
+
+
+def mann_whitney(loads: Loads, alpha: float = 0.01) -> Floats:
+    arms = zip(loads.candidate, loads.baseline, strict=True)
+    p = [stats.mannwhitneyu(c, b, alternative="greater", method="asymptotic").pvalue for c, b in arms]
+    return np.where(np.array(p) < alpha, SECONDS, np.inf)
+
+
+def peeking_t(loads: Loads, alpha: float = 0.01) -> Floats:
+    """Welch's t-test of the latencies, looked at every second."""
+    n = (np.arange(2, int(SECONDS) + 1) * loads.pairs_per_s).astype(int)
+
+    def moments(x: Floats) -> tuple[Floats, Floats]:
+        mean = x.cumsum(1)[:, n - 1] / n
+        return mean, ((x * x).cumsum(1)[:, n - 1] / n - mean**2) / (n - 1)
+
+    (b, b_var), (c, c_var) = moments(loads.baseline), moments(loads.candidate)
+    alarm = (c - b) / np.sqrt(b_var + c_var) > stats.norm.isf(alpha)
+    return np.where(alarm.any(1), alarm.argmax(1) + 2.0, np.inf)
+
+
+# ------------------------------------------------------------------------------------------ tables
+
+
+def batches(seed: int, runs: int, pairs_per_s: float, noise: str) -> Iterator[Loads]:
+    for begin in range(0, runs, AT_ONCE):
+        rng = np.random.default_rng([seed, begin, int(pairs_per_s * 10), list(NOISE).index(noise)])
+        yield simulate(rng, min(AT_ONCE, runs - begin), pairs_per_s, NOISE[noise])
+
+
+def past_p95(pairs_per_s: float, noise: str) -> float:
+    past = [np.quantile(loads.baseline, 0.95, axis=1) for loads in batches(99, 400, pairs_per_s, noise)]
+    return float(np.concatenate(past).mean())
+
+
+def alarm_table(runs: int, rps: int, noise: str) -> dict[str, dict[float, Floats]]:
+    """For each method and slowdown the seconds until each load's alarm, infinite without one."""
+    methods: dict[str, Callable[[Loads], Floats]] = {
+        f"this gate, {DEMANDS.tolerated:.0%} tolerated": gate_alarms,
+        "fixed p95 at the end": fixed_p95(1.10 * past_p95(rps / 2, noise)),
+        "Mann-Whitney at the end": mann_whitney,
+        "peeking t-test": peeking_t,
+    }
+    table: dict[str, dict[float, list[Floats]]] = {name: {share: [] for share in SLOWER} for name in methods}
+    for loads in batches(1, runs, rps / 2, noise):
+        for share in SLOWER:
+            slower = loads.with_candidate_slower(share)
+            for name, method in methods.items():
+                table[name][share].append(method(slower))
+    return {name: {share: np.concatenate(parts) for share, parts in row.items()} for name, row in table.items()}
+
+
+def whole_gate(runs: int, rps: int, noise: str) -> tuple[dict[str, float], float]:
+    """Share of each ruling about equal arms, and the mean seconds until it."""
+    at, seconds = [], []
+    for loads in batches(2, runs, rps / 2, noise):
+        found = judge_pairs(blocks_of(loads, BLOCK_S), blocks_of(loads, COARSE_S), DEMANDS)
+        at.append(found.last)
+        seconds.append(found.seconds)
+    last = np.concatenate(at)
+    shares = {ruling.name: float((last == ruling).mean()) for ruling in Ruling if (last == ruling).any()}
+    return shares, float(np.concatenate(seconds).mean())
+
+
+def cell(seconds: Floats) -> str:
+    alarms = seconds[np.isfinite(seconds)]
+    when = f"@{np.median(alarms):.1f}" if len(alarms) else ""
+    return f"{len(alarms) / len(seconds):.3f}{when}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=2000)
+    parser.add_argument("--rps", type=int, nargs="+", default=[200])
+    parser.add_argument("--noise", choices=NOISE, nargs="+", default=["typical", "hostile"])
+    options = parser.parse_args()
+    for noise in options.noise:
+        for rps in options.rps:
+            begun = time.perf_counter()
+            print(f"\n{noise} noise, {rps} requests/s over both arms, {options.runs} loads: P(alarm)@median seconds")
+            print(f"{'method':28}" + "".join(f"{'A/A' if not share else f'+{share:.0%}':>14}" for share in SLOWER))
+            for name, row in alarm_table(options.runs, rps, noise).items():
+                print(f"{name:28}" + "".join(f"{cell(row[share]):>14}" for share in SLOWER), flush=True)
+            shares, seconds = whole_gate(options.runs, rps, noise)
+            ruled = ", ".join(f"{name} {share:.4f}" for name, share in shares.items())
+            print(f"whole gate, A/A: {ruled}; {seconds:.1f} s on average")
+            print(f"({time.perf_counter() - begun:.0f} s)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The load stage: does the target hold under load?"""

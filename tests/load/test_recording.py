@@ -1,0 +1,171 @@
+"""What travels from the generator's process to the stage."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ci.config import parse_config
+from ci.errors import CannotRun
+from ci.load import generator
+from ci.load.answers import failure_of_error, failure_of_status, interference
+from ci.load.plan import Plan
+from ci.load.recording import SAMPLE, Ending, Failure, Pulse, Recorder, from_line, to_line
+from ci.load.samples import Samples
+from ci.load.stage import activity, time_limit_s
+from ci.model import ErrorKind
+
+number = st.floats(0, 1e6, width=32)
+sample = st.fixed_dictionaries(
+    {
+        "start_s": number,
+        "late_ms": number,
+        "lag_ms": number,
+        "latency_ms": number,
+        "size": st.integers(0, 2**40),
+        "endpoint": st.integers(0, 2),
+        "status": st.integers(0, 599),
+        "failure": st.sampled_from(Failure),
+    }
+)
+
+
+@given(written=st.lists(sample, max_size=50), flush_after=st.integers(0, 50))
+def test_samples_come_back_as_they_were_written(tmp_path_factory, written, flush_after):
+    path = tmp_path_factory.mktemp("samples") / "samples"
+    recorder = Recorder(path)
+    for index, fields in enumerate(written):
+        recorder.add(**fields)
+        if index == flush_after:
+            recorder.flush()
+    recorder.close()
+    read = Samples.read(path.read_bytes(), expected=recorder.count, endpoints=3)
+    assert len(read) == len(written)
+    for row, fields in zip(read.rows, written, strict=True):
+        assert tuple(row) == (
+            fields["start_s"],
+            fields["late_ms"],
+            fields["lag_ms"],
+            fields["latency_ms"],
+            min(fields["size"], 2**32 - 1),
+            fields["endpoint"],
+            fields["status"],
+            fields["failure"],
+        )
+
+
+GOOD = (1.0, 0.0, 0.0, 5.0, 10, 0, 200, 0)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        SAMPLE.pack(*GOOD)[:-1],
+        SAMPLE.pack(*GOOD) * 2,
+        SAMPLE.pack(float("nan"), *GOOD[1:]),
+        SAMPLE.pack(1.0, 0.0, 0.0, float("inf"), 10, 0, 200, 0),
+        SAMPLE.pack(1.0, 0.0, 0.0, -5.0, 10, 0, 200, 0),
+        SAMPLE.pack(1.0, 0.0, 0.0, 5.0, 10, 9, 200, 0),
+        SAMPLE.pack(1.0, 0.0, 0.0, 5.0, 10, 0, 200, 99),
+    ],
+)
+def test_damaged_samples_are_refused(raw):
+    assert len(Samples.read(SAMPLE.pack(*GOOD), expected=1, endpoints=1)) == 1
+    with pytest.raises(CannotRun) as caught:
+        Samples.read(raw, expected=1, endpoints=1)
+    assert caught.value.kind is ErrorKind.BAD_OUTPUT
+
+
+@given(st.text())
+def test_no_line_of_output_is_mistaken(line):
+    assert from_line(line) is None
+    assert from_line("@gonogo " + line) is None
+
+
+def test_lines_come_back_as_they_were_sent():
+    pulse = Pulse(at_s=1.0, rate=99.5, p95_ms=None)
+    ending = Ending(requests=3, at_s=2.0, stopped=ErrorKind.RATE_LIMITED, detail="429", examples={6: "it said 500"})
+    assert from_line(to_line(pulse)) == pulse
+    assert from_line(to_line(ending)) == ending
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (ConnectionRefusedError(errno.ECONNREFUSED, "refused"), Failure.CONNECT),
+        (socket.gaierror(-2, "no such name"), Failure.CONNECT),
+        (ConnectionResetError(errno.ECONNRESET, "reset"), Failure.CLOSED),
+        (BrokenPipeError(errno.EPIPE, "pipe"), Failure.CLOSED),
+        (TimeoutError("slow"), Failure.TIMEOUT),
+        (ssl.SSLCertVerificationError("bad"), Failure.TLS),
+        (ValueError("unknown encoding"), Failure.BROKEN),
+    ],
+)
+def test_kinds_of_transport_failure(error, kind):
+    assert failure_of_error(error) is kind
+    assert kind.is_transport
+    assert kind.words
+
+
+@given(st.integers(100, 599))
+def test_kinds_of_status(status):
+    kind = failure_of_status(status)
+    assert kind is (Failure.SERVER if status >= 500 else Failure.STATUS if status >= 400 else Failure.NONE)
+    assert not kind.is_transport
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "kind"),
+    [
+        (200, {}, b"", None),
+        (401, {}, b"log in", None),
+        (302, {"location": "/login"}, b"", None),
+        (302, {"location": "https://evil.example/?x=vercel.com/sso-api"}, b"", None),
+        (429, {}, b"", ErrorKind.RATE_LIMITED),
+        (200, {"x-vercel-mitigated": "deny"}, b"", ErrorKind.CHALLENGED),
+        (307, {"location": "https://vercel.com/sso-api?url=x"}, b"", ErrorKind.LOGIN_WALL),
+        (401, {}, b"<script>_vercel_sso_nonce</script>", ErrorKind.LOGIN_WALL),
+        (401, {"set-cookie": "_vercel_sso_nonce=1"}, b"", ErrorKind.LOGIN_WALL),
+    ],
+)
+def test_who_answers_in_the_applications_place(status, headers, body, kind):
+    found = interference(status, headers, body)
+    assert (found and found[0]) == kind
+
+
+def test_the_plan_keeps_our_name_and_tells_endpoints_apart():
+    config = parse_config(
+        "target: {production: https://app.example}\n"
+        "load:\n"
+        "  scenarios:\n"
+        "    - {path: /a, method: POST, body: {x: 1}, headers: {User-Agent: me, Content-Type: application/ld+json}}\n"
+        "    - {path: /a, method: POST, body: {x: 2}, weight: 3}\n"
+    )
+    plan = Plan.of(config.load, "https://preview.example")
+    first, second = plan.endpoints
+    assert (first.label, second.label) == ("POST /a", "POST /a (2)")
+    assert first.headers == {"content-type": "application/ld+json"}, "our own name is nobody else's to set"
+    assert second.headers["content-type"] == "application/json"
+    assert second.body == '{"x": 2}' and second.weight == 3
+    assert plan.rate == 100 and plan.end_s == 18
+    assert Plan.model_validate_json(plan.model_dump_json()) == plan
+
+
+def test_the_stage_never_gives_up_before_its_generator():
+    config = parse_config("target: {production: https://app.example}\nload: {users: 1000, duration: 1m}")
+    plan = Plan.of(config.load, "https://app.example")
+    assert time_limit_s(config) > generator.time_limit_s(plan) > 60 + 3 + 10 + 1000 / generator.SPAWN_RATE
+
+
+def test_what_a_waiting_person_reads():
+    plan = Plan.of(parse_config("target: {production: https://app.example}").load, "https://app.example")
+    assert activity(Pulse(at_s=12.02, rate=98.4, p95_ms=41.2), plan) == "12 s of 18 s · 98 requests/s · p95 41 ms"
+    assert (
+        activity(Pulse(at_s=1.0, rate=0, p95_ms=None), plan) == "1 s of 18 s · 0 requests/s · no answers · warming up"
+    )

@@ -1,0 +1,312 @@
+"""The whole stage with the real Locust against real servers on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+from pathlib import Path
+
+import psutil
+import pytest
+import trustme
+
+from ci.engine.http import BYPASS_HEADER, USER_AGENT
+from ci.load import generator
+from ci.model import CheckResult, ErrorKind, Outcome, StageReport
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+LOAD = "users: 20, rate: 8, warm_up: 300ms, duration: 1s, request_timeout: 1s, min_requests: 60"
+
+
+async def healthy(number: int, head: str) -> bytes:
+    return OK
+
+
+def of(report: StageReport, check_id: str) -> CheckResult:
+    return next(result for result in report.results if result.spec.id == check_id)
+
+
+def outcomes(report: StageReport) -> dict[str, Outcome]:
+    return {result.spec.id: result.outcome for result in report.results}
+
+
+def errors(report: StageReport) -> set[ErrorKind | None]:
+    return {result.error.kind if result.error else None for result in report.results}
+
+
+async def test_a_healthy_target_passes(serve, load):
+    target = await serve(healthy)
+    scenarios = "scenarios: [{path: /a, weight: 3, headers: {X-Kind: a}}, {path: /b, method: POST, body: {q: 1}}]"
+    report = await load(target.url, f"{LOAD}, {scenarios}")
+    assert outcomes(report) == dict.fromkeys(("load/latency", "load/error-rate", "load/volume"), Outcome.PASS)
+    measures = {measure.name: measure for measure in report.measures}
+    assert 128 <= measures["requests"].value <= 208  # 20 users × 8/s × 1 s, and it passed
+    assert measures["p50"].value <= measures["p95"].value <= measures["p99"].value
+    assert measures["p95"].limit == 500
+    assert all(0 < len(s.points) <= 200 for plot in report.plots for s in plot.series)
+    assert "GET /a: p50" in of(report, "load/latency").evidence[0].excerpt
+    assert any("requests/s · p95" in activity for activity in load.told.activities)
+
+    posts = [head for head in target.heads if head.startswith("POST /b ")]
+    gets = [head for head in target.heads if head.startswith("GET /a ")]
+    assert posts and len(posts) + len(gets) == len(target.heads) <= 208
+    assert len(gets) > len(posts)
+    assert all(f"user-agent: {USER_AGENT}\r\n" in head for head in target.heads)
+    assert all("content-type: application/json\r\n" in head for head in posts)
+    assert all("x-kind: a\r\n" in head for head in gets)
+    assert not any(BYPASS_HEADER in head for head in target.heads)
+
+
+async def test_a_slow_target_breaks_the_latency_objective(serve, load):
+    async def slow(number: int, head: str) -> bytes:
+        await asyncio.sleep(0.15 if head.startswith("GET /slow") else 0)
+        return OK
+
+    target = await serve(slow)
+    report = await load(target.url, f"{LOAD}, slo: {{p95_ms: 100}}, scenarios: [{{path: /slow}}, {{path: /fast}}]")
+    latency = of(report, "load/latency")
+    assert latency.outcome is Outcome.FAIL
+    assert [f.key for f in latency.findings] == ["total", "GET /slow"]
+    assert latency.findings[1].location.url == target.url + "/slow"
+    assert of(report, "load/error-rate").outcome is Outcome.PASS
+
+
+async def test_a_frozen_load_generator_is_not_the_targets_fault(serve, load):
+    """Freezing the generator makes its requests late, and none of that is counted as the target's latency."""
+    frozen = asyncio.Event()
+
+    async def freezing(number: int, head: str) -> bytes:
+        if number == 200:
+            [locust] = [c for c in psutil.Process().children(recursive=True) if "locust" in c.cmdline()]
+            locust.suspend()
+            asyncio.get_running_loop().call_later(0.6, locust.resume)
+            frozen.set()
+        return OK
+
+    target = await serve(freezing)
+    report = await load(target.url, f"{LOAD.replace('duration: 1s', 'duration: 3s')}, slo: {{p95_ms: 300}}")
+    assert frozen.is_set()
+    assert of(report, "load/latency").outcome is not Outcome.FAIL
+
+
+async def test_a_target_that_answers_one_at_a_time_is_slow_however_few_it_answers(serve, load):
+    one_at_a_time = asyncio.Lock()
+
+    async def locked(number: int, head: str) -> bytes:
+        async with one_at_a_time:
+            await asyncio.sleep(0.02)
+        return OK
+
+    target = await serve(locked)
+    report = await load(target.url, f"{LOAD}, slo: {{p95_ms: 400}}")
+    assert of(report, "load/latency").outcome is Outcome.FAIL
+    assert of(report, "load/volume").outcome is Outcome.ERROR
+
+
+async def test_failing_requests_break_the_error_objective(serve, load):
+    async def failing(number: int, head: str) -> bytes:
+        return b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n" if number % 20 == 0 else OK
+
+    target = await serve(failing)
+    report = await load(target.url)
+    rate = of(report, "load/error-rate")
+    assert rate.outcome is Outcome.FAIL
+    assert "server error (5xx)" in rate.findings[0].message
+    assert "GET /: answered 500" in rate.evidence[0].excerpt
+    assert of(report, "load/latency").outcome is Outcome.PASS
+
+
+async def test_a_connection_that_closes_is_not_retried_in_secret(serve, load):
+    async def closing(number: int, head: str) -> bytes | None:
+        return None if number % 10 == 0 else OK
+
+    target = await serve(closing)
+    report = await load(target.url)
+    assert "connection closed without an answer" in of(report, "load/error-rate").findings[0].message
+    assert len(target.heads) <= 208
+
+
+async def test_a_target_that_never_answers_is_a_timeout(serve, load):
+    async def hanging(number: int, head: str) -> bytes:
+        await asyncio.Event().wait()
+        return OK
+
+    target = await serve(hanging)
+    report = await load(target.url)
+    assert errors(report) == {ErrorKind.TIMEOUT}
+    assert "no answer within 1 s" in str(of(report, "load/latency").error)
+
+
+async def test_a_target_that_hangs_half_way_counts_as_slow_and_failing(serve, load):
+    async def hanging(number: int, head: str) -> bytes:
+        if number > 130:
+            await asyncio.Event().wait()
+        return OK
+
+    target = await serve(hanging)
+    report = await load(target.url)
+    assert of(report, "load/latency").outcome is Outcome.FAIL
+    assert "time-out" in of(report, "load/error-rate").findings[0].message
+
+
+async def test_a_target_that_dies_is_not_pressed_on(serve, load):
+    target = await serve(healthy)
+
+    async def mortal(number: int, head: str) -> bytes:
+        if number == 150:
+            asyncio.get_running_loop().create_task(target.stop())
+        return OK
+
+    target.answer = mortal
+    report = await load(target.url, LOAD.replace("duration: 1s", "duration: 60s"), timeout_s=50)
+    assert of(report, "load/error-rate").outcome is Outcome.FAIL
+    assert "got no answer" in of(report, "load/error-rate").findings[0].message
+    assert of(report, "load/volume").outcome is Outcome.ERROR
+    assert "the load was stopped after" in str(of(report, "load/volume").error)
+
+
+async def test_nobody_there(load, unused_tcp_port):
+    report = await load(f"http://127.0.0.1:{unused_tcp_port}")
+    assert errors(report) == {ErrorKind.UNREACHABLE}
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "words"),
+    [
+        (b"HTTP/1.1 429 Slow\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n", ErrorKind.RATE_LIMITED, "Retry-After: 7"),
+        (
+            b"HTTP/1.1 403 No\r\nx-vercel-mitigated: challenge\r\nContent-Length: 0\r\n\r\n",
+            ErrorKind.CHALLENGED,
+            "x-vercel-mitigated: challenge",
+        ),
+        (
+            b"HTTP/1.1 302 Found\r\nLocation: https://vercel.com/sso-api?url=x\r\nContent-Length: 0\r\n\r\n",
+            ErrorKind.LOGIN_WALL,
+            "VERCEL_AUTOMATION_BYPASS_SECRET",
+        ),
+    ],
+)
+async def test_somebody_else_answers(serve, load, answer, kind, words):
+    async def interfering(number: int, head: str) -> bytes:
+        return answer if number > 30 else OK
+
+    target = await serve(interfering)
+    report = await load(target.url, LOAD.replace("duration: 1s", "duration: 60s"), timeout_s=50)
+    assert errors(report) == {kind}
+    assert words in str(of(report, "load/volume").error)
+    assert len(target.heads) < 100, "the target was pressed on"
+
+
+async def test_a_redirect_is_not_followed_and_keeps_the_secret(serve, load):
+    elsewhere = await serve(healthy)
+
+    async def redirecting(number: int, head: str) -> bytes:
+        return f"HTTP/1.1 302 Found\r\nLocation: {elsewhere.url}/\r\nContent-Length: 0\r\n\r\n".encode()
+
+    target = await serve(redirecting)
+    report = await load(target.url, VERCEL_AUTOMATION_BYPASS_SECRET="open-sesame-123")
+    assert "× 302" in of(report, "load/latency").evidence[0].excerpt
+    assert all(f"{BYPASS_HEADER}: open-sesame-123\r\n" in head for head in target.heads)
+    assert not elsewhere.heads
+    assert "open-sesame-123" not in report.model_dump_json()
+
+
+async def test_tls_is_verified(serve, load, tmp_path):
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    target = await serve(healthy, context)
+
+    stranger = await load(target.url)
+    assert errors(stranger) == {ErrorKind.UNREACHABLE}
+    assert "certificate verify failed" in str(of(stranger, "load/latency").error)
+    assert not target.heads
+
+    trusted = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(trusted))
+    report = await load(target.url, SSL_CERT_FILE=str(trusted))
+    assert report.outcome is Outcome.PASS
+
+
+async def test_too_few_requests_decide_nothing(serve, load):
+    target = await serve(healthy)
+    report = await load(target.url, LOAD.replace("min_requests: 60", "min_requests: 1000"))
+    assert errors(report) == {ErrorKind.NO_DATA}
+    assert "at least 1000 are wanted" in str(of(report, "load/volume").error)
+
+
+async def test_users_that_wait_do_not_reach_the_load(serve, load):
+    async def slow(number: int, head: str) -> bytes:
+        await asyncio.sleep(0.4)
+        return OK
+
+    target = await serve(slow)
+    report = await load(target.url, f"{LOAD}, slo: {{p95_ms: 9000}}")
+    volume = of(report, "load/volume")
+    assert volume.outcome is Outcome.ERROR
+    assert "the target is too slow for this load" in str(volume.error)
+    assert of(report, "load/latency").outcome is Outcome.ERROR, "a good value at a fraction of the load is no pass"
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("raise SystemExit('locustfile broken')", ErrorKind.TOOL_FAILED),
+        ("import os, locust; locust.events.init.add_listener(lambda **k: os._exit(0))\n"
+         "class U(locust.User): tasks = [print]", ErrorKind.BAD_OUTPUT),
+        ("import locust\nclass U(locust.User): tasks = [lambda user: __import__('time').sleep(60)]", ErrorKind.TIMEOUT),
+    ],
+)  # fmt: skip
+async def test_a_broken_generator_is_never_a_pass(serve, load, tmp_path, monkeypatch, code, kind):
+    broken = tmp_path / "broken.py"
+    broken.write_text(code)
+    monkeypatch.setattr(generator, "LOCUSTFILE", broken)
+    monkeypatch.setattr(generator, "STARTUP_S", 3.0)
+    target = await serve(healthy)
+    report = await load(target.url, LOAD.replace("duration: 1s", "duration: 500ms"))
+    assert errors(report) == {kind}
+
+
+async def test_locust_making_no_request_is_never_a_pass(serve, load, tmp_path, monkeypatch):
+    idle = tmp_path / "idle.py"
+    source = Path(generator.LOCUSTFILE).read_text()
+    idle.write_text(source.replace("user.send(", "(lambda *_: None)("))
+    monkeypatch.setattr(generator, "LOCUSTFILE", idle)
+    target = await serve(healthy)
+    report = await load(target.url)
+    assert errors(report) == {ErrorKind.NO_DATA}
+    assert "no request at all" in str(of(report, "load/volume").error)
+
+
+async def test_without_locust(load, monkeypatch):
+    monkeypatch.setattr(generator, "find_spec", lambda name: None)
+    report = await load("http://127.0.0.1:9")
+    assert errors(report) == {ErrorKind.TOOL_MISSING}
+    assert "gonogo[load]" in str(of(report, "load/volume").error)
+
+
+async def test_settings_of_the_machine_do_not_reach_locust(serve, load, tmp_path):
+    (tmp_path / ".locust.conf").write_text("users = 1\ntags = nothing\n")
+    target = await serve(healthy)
+    report = await load(target.url, HOME=str(tmp_path), LOCUST_EXCLUDE_TAGS="x", LOCUST_HOST="http://127.0.0.1:9")
+    assert report.outcome is Outcome.PASS, "one user alone would not have reached the load"
+
+
+async def test_an_interrupted_load_leaves_nothing_behind(serve, load):
+    seen = asyncio.Event()
+
+    async def answer(number: int, head: str) -> bytes:
+        seen.set()
+        return OK
+
+    target = await serve(answer)
+    task = asyncio.create_task(load(target.url, LOAD.replace("duration: 1s", "duration: 60s")))
+    async with asyncio.timeout(30):
+        await seen.wait()
+    mine = psutil.Process(os.getpid())
+    assert any("locust" in child.cmdline() for child in mine.children(recursive=True))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not any("locust" in child.cmdline() for child in mine.children(recursive=True))

@@ -1,0 +1,1 @@
+"""Vercel's REST API over the state of one project."""

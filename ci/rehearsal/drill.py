@@ -1,0 +1,111 @@
+"""The drill: inject every flaw, and demand that the right check fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ci import pipeline
+from ci.config import Config
+from ci.engine.check import declared
+from ci.engine.evidence import EvidenceStore
+from ci.engine.http import HttpFactory
+from ci.engine.progress import Silence
+from ci.engine.redaction import Redactor
+from ci.engine.run import Run
+from ci.errors import CannotRun
+from ci.model import Decision, ErrorKind, Outcome
+from ci.rehearsal.flaws import Flaw, all_flaws, named
+from ci.rehearsal.scene import Scene, stage_scene
+from ci.smoke import suite
+
+AT_ONCE = 2
+"""Flaws drilled side by side; load alone is drilled one by one, because it disturbs the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drilled:
+    """What a flaw led to."""
+
+    flaw: Flaw
+    decision: Decision
+    failed: tuple[str, ...]
+    """Ids of the checks that failed."""
+
+    @property
+    def caught(self) -> bool:
+        return self.decision is Decision.NO_GO and self.flaw.check in self.failed
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "flaw": self.flaw.name,
+            "check": self.flaw.check,
+            "decision": self.decision,
+            "failed": list(self.failed),
+            "caught": self.caught,
+        }
+
+
+async def drill(evidence: Path, names: Sequence[str], *, say: Callable[[str], None]) -> tuple[Drilled, ...]:
+    """Drill the named flaws, or all. Raises ConfigError for an unknown name."""
+    flaws = named(names) or all_flaws()
+    if not flaws:
+        raise CannotRun(ErrorKind.NO_DATA, "the demo application declares no flaw, so nothing would be proved")
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async with stage_scene(evidence / "logs", say=say) as scene:
+
+        async def one(flaw: Flaw) -> Drilled:
+            async with places:
+                drilled = await drill_one(scene, flaw, evidence / flaw.name)
+            say(f"{'caught' if drilled.caught else 'MISSED'}: {flaw.name} by {flaw.check}")
+            return drilled
+
+        quiet = [flaw for flaw in flaws if flaw.stage not in pipeline.ALONE]
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(flaw)) for flaw in quiet]
+        return (*(task.result() for task in tasks), *[await one(flaw) for flaw in flaws if flaw not in quiet])
+
+
+async def drill_one(scene: Scene, flaw: Flaw, evidence: Path) -> Drilled:
+    """Deploy the demo with one flaw and run the stage that must notice it."""
+    async with scene.deployed([flaw.name]) as deployment:
+        url = scene.standin.url_of(deployment)
+        config = _quick(scene.config, flaw)
+        run = Run(
+            config=config,
+            subject=pipeline.subject_of(url, deployment.source.sha, deployment.id),
+            environ=scene.environ,
+            http=HttpFactory.for_target(url, budget=config.target.request_budget, environ=scene.environ),
+            store=EvidenceStore(evidence, Redactor.of_environment(scene.environ, config.secret_variables())),
+            progress=Silence(),
+        )
+        reports, verdict = await pipeline.check(run, [flaw.stage])
+    failed = (r.spec.id for report in reports for r in report.results if r.outcome is Outcome.FAIL)
+    return Drilled(flaw, verdict.decision, tuple(failed))
+
+
+def _quick(config: Config, flaw: Flaw) -> Config:
+    """The configuration without the browser for a flaw that no browser need see."""
+    in_browser = {spec.id for spec in declared(*suite.browser())}
+    smoke = config.smoke.model_copy(update={"browser": flaw.check in in_browser})
+    return config.model_copy(update={"smoke": smoke})
+
+
+def matrix(drilled: Sequence[Drilled]) -> str:
+    """What was drilled, as a table for a terminal."""
+    widths = [
+        max(len(text) for text in column)
+        for column in zip(*((d.flaw.name, d.flaw.check) for d in drilled), strict=True)
+    ]
+    lines = []
+    for item in drilled:
+        also = [check for check in item.failed if check != item.flaw.check]
+        follows = f"  (also {', '.join(also)})" if also else ""
+        answer = "caught" if item.caught else f"MISSED, {item.decision}"
+        lines.append(f"{item.flaw.name:{widths[0]}}  {item.flaw.check:{widths[1]}}  {answer}{follows}")
+    caught = sum(item.caught for item in drilled)
+    return "\n".join([*lines, f"{caught} of {len(drilled)} flaws caught"])

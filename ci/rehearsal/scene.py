@@ -1,0 +1,161 @@
+"""The scene of a rehearsal: the stand-in, the demo application in production, and a candidate staged beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import secrets
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ci.config import Config, load_config
+from ci.engine.tools import run_tool
+from ci.errors import CannotRun
+from ci.model import ErrorKind
+from ci.rehearsal.builder import BuildFailedError, BuildRequest, ProcessBuilder
+from ci.rehearsal.deployments import Deployment, ReadyState, Source
+from ci.rehearsal.hosting import Order
+from ci.rehearsal.protection import Protected
+from ci.rehearsal.standin import Options, StandIn
+
+DEMO = (sys.executable, "-m", "demo")
+EMAIL = "ana@example.com"
+TOKEN_TIMEOUT_S = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """All that a release needs to know."""
+
+    config: Config
+    environ: Mapping[str, str]
+    production_url: str
+    baseline: Deployment
+    candidate: Deployment
+    standin: StandIn
+    settings: Mapping[str, str]
+
+    @asynccontextmanager
+    async def deployed(self, flaws: Sequence[str]) -> AsyncIterator[Deployment]:
+        """One more staged deployment, with these flaws, for the length of the block."""
+        order = _order({**self.settings, "DEMO_FLAWS": ",".join(flaws)}, auto_assign=False)
+        deployment = await self.standin.deploy(order)
+        try:
+            _demand_ready(deployment)
+            yield deployment
+        finally:
+            await self.standin.hosting.delete(deployment)
+
+    @property
+    def candidate_url(self) -> str:
+        return self.standin.url_of(self.candidate)
+
+
+@asynccontextmanager
+async def stage_scene(
+    logs: Path,
+    *,
+    flaws: Sequence[str] = (),
+    flaws_after_promotion: Sequence[str] = (),
+    say: Callable[[str], None] = lambda message: None,
+) -> AsyncIterator[Scene]:
+    """Start everything; end all of it with the block, however that ends.
+
+    Raises CannotRun when the demo application does not start.
+    """
+    logs.mkdir(parents=True, exist_ok=True)
+    vendors = ProcessBuilder([*DEMO, "vendors", "--port", "0", "--until-eof"], logs)
+    demo = ProcessBuilder([*DEMO, "serve", "--port", "0", "--until-eof"], logs)
+    say("starting the stand-in for Vercel and for the outside services")
+    try:
+        services = await vendors(BuildRequest("vendors", {}))
+    except BuildFailedError as error:
+        raise CannotRun(ErrorKind.TOOL_FAILED, f"the outside services do not start: {error}") from error
+    try:
+        # Deployment URLs are protected, as Vercel does by default, so that the way past is rehearsed as well.
+        async with StandIn(demo, Options(protected=Protected.DEPLOYMENTS)) as standin:
+            settings = _settings(services.url)
+            bad = {"DEMO_FLAWS": ",".join(flaws), "DEMO_FLAWS_IN_PRODUCTION": ",".join(flaws_after_promotion)}
+            say("deploying the demo application: a baseline to production, a candidate beside it")
+            async with asyncio.TaskGroup() as group:
+                first = group.create_task(standin.deploy(_order(settings, auto_assign=True)))
+                second = group.create_task(standin.deploy(_order({**settings, **bad}, auto_assign=False)))
+                expired = group.create_task(_expired_token(settings))
+            baseline, candidate = first.result(), second.result()
+            for deployment in (baseline, candidate):
+                _demand_ready(deployment)
+            yield Scene(
+                config=_config(standin.production_url),
+                environ=_environ(standin, settings, expired.result()),
+                production_url=standin.production_url,
+                baseline=baseline,
+                candidate=candidate,
+                standin=standin,
+                settings=settings,
+            )
+    finally:
+        await services.stop()
+
+
+def _settings(services_url: str) -> dict[str, str]:
+    """The demo's environment: fresh secrets, and limits that fit checks from one address."""
+    return {
+        "SECRET_KEY": secrets.token_hex(32),
+        "DEMO_USER_EMAIL": EMAIL,
+        "DEMO_USER_PASSWORD": secrets.token_urlsafe(16),
+        "GOOGLE_CLIENT_ID": "demo-google-client",
+        "MICROSOFT_CLIENT_ID": "demo-microsoft-client",
+        "STRIPE_WEBHOOK_SECRET": "whsec_" + secrets.token_hex(16),
+        "CRON_SECRET": secrets.token_hex(16),
+        "RATE_LIMIT_PER_MINUTE": "100000",
+        "LOGIN_RATE_LIMIT_PER_MINUTE": "200",
+        "OPENAI_BASE_URL": services_url,
+        "STRIPE_BASE_URL": services_url,
+        "SUPABASE_URL": services_url,
+        "VECTOR_STORE_URL": services_url,
+        "LOG_LEVEL": "WARNING",
+    }
+
+
+def _order(settings: Mapping[str, str], *, auto_assign: bool) -> Order:
+    source = Source(sha=secrets.token_hex(20), branch="main", message="Rehearsed")
+    return Order(source=source, env=dict(settings), auto_assign=auto_assign)
+
+
+async def _expired_token(settings: Mapping[str, str]) -> str:
+    run = await run_tool([*DEMO, "expired-token"], timeout_s=TOKEN_TIMEOUT_S, env={**os.environ, **settings})
+    return run.stdout.strip()
+
+
+def _demand_ready(deployment: Deployment) -> None:
+    if deployment.ready_state is not ReadyState.READY:
+        why = deployment.failure.message if deployment.failure else deployment.ready_state
+        raise CannotRun(ErrorKind.TOOL_FAILED, f"the demo application does not start: {why}")
+
+
+def _config(production_url: str) -> Config:
+    found = importlib.util.find_spec("demo")  # found, not imported: the demo is another program
+    if found is None or found.origin is None:
+        raise CannotRun(ErrorKind.TOOL_MISSING, "the demo application is not installed beside Gonogo")
+    config = load_config(Path(found.origin).with_name("gonogo.yaml"))
+    return config.model_copy(update={"target": config.target.model_copy(update={"production": production_url})})
+
+
+def _environ(standin: StandIn, settings: Mapping[str, str], expired_token: str) -> dict[str, str]:
+    """The environment of a release, as its workflow would set it."""
+    return {
+        **os.environ,
+        "VERCEL_API_URL": standin.api_url,
+        "VERCEL_TOKEN": standin.token,
+        "VERCEL_ORG_ID": standin.team_id or "",
+        "VERCEL_PROJECT_ID": standin.project_id,
+        "VERCEL_AUTOMATION_BYPASS_SECRET": standin.bypass_secret,
+        "SSL_CERT_FILE": str(standin.ca_file),
+        "DEMO_USER_EMAIL": settings["DEMO_USER_EMAIL"],
+        "DEMO_USER_PASSWORD": settings["DEMO_USER_PASSWORD"],
+        "DEMO_EXPIRED_TOKEN": expired_token,
+    }

@@ -1,0 +1,69 @@
+"""One test per flaw: NO-GO by the named check. And the healthy demo: nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ci import pipeline
+from ci.model import Decision
+from ci.rehearsal.drill import Drilled, drill_one, matrix
+from ci.rehearsal.flaws import Flaw, all_flaws, by_check
+from ci.rehearsal.scene import Scene, stage_scene
+
+FOLLOWS = {
+    # A flaw may break more than the one thing it is named for; what else may then fail is written down here.
+    "tiers-500": {"smoke/api"},
+    "session-lost": {"smoke/api"},
+    "mixed-content": {"smoke/failed-requests", "smoke/console-errors"},
+    "missing-asset": {"smoke/console-errors"},
+}
+
+
+@pytest.fixture(scope="module")
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    with asyncio.Runner() as runner:
+        yield runner.get_loop()
+
+
+@pytest.fixture(scope="module")
+def scene(loop: asyncio.AbstractEventLoop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    staged = stage_scene(tmp_path_factory.mktemp("logs"))
+    yield loop.run_until_complete(staged.__aenter__())
+    loop.run_until_complete(staged.__aexit__(None, None, None))
+
+
+@pytest.mark.parametrize("flaw", all_flaws(), ids=lambda flaw: flaw.name)
+def test_the_named_check_notices(flaw: Flaw, scene: Scene, loop: asyncio.AbstractEventLoop, tmp_path: Path) -> None:
+    drilled = loop.run_until_complete(drill_one(scene, flaw, tmp_path))
+    assert drilled.decision is Decision.NO_GO
+    assert flaw.check in drilled.failed
+    assert set(drilled.failed) - {flaw.check} <= FOLLOWS.get(flaw.name, set())
+
+
+def test_every_check_is_proved_by_a_flaw() -> None:
+    # What the preflight and the volume of load find is never the application's fault, so no flaw can show it.
+    unprovable = {"preflight/reachable", "preflight/identity", "preflight/identity-held", "load/volume"}
+    assert {spec.id for spec in pipeline.catalogue()} - set(by_check()) == unprovable
+
+
+def test_the_matrix_tells_a_miss() -> None:
+    flaw = Flaw(name="no-hsts", breaks="HSTS", check="security/hsts")
+    caught = Drilled(flaw, Decision.NO_GO, ("security/hsts", "security/csp"))
+    missed = Drilled(flaw, Decision.GO, ())
+    told = matrix([caught, missed])
+    assert "caught  (also security/csp)" in told
+    assert "MISSED, GO" in told
+    assert "1 of 2 flaws caught" in told
+    assert [caught.caught, missed.caught] == [True, False]
+    assert caught.as_dict()["caught"]
+
+
+def test_the_healthy_demo_has_no_flaw(scene: Scene, loop: asyncio.AbstractEventLoop, tmp_path: Path) -> None:
+    none = Flaw(name="", breaks="nothing", check="security/none")
+    drilled = loop.run_until_complete(drill_one(scene, none, tmp_path))
+    assert (drilled.decision, drilled.failed) == (Decision.GO, ())
+    assert not drilled.caught

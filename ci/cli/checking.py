@@ -1,0 +1,125 @@
+"""`gonogo check`, `gate` and `report`: from a target to reports, a verdict, and pages."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from ci.cli.session import Exit, Session, await_, common, fail, nearest
+
+if TYPE_CHECKING:
+    from ci.model import StageReport, Subject, Verdict
+
+
+@click.command()
+@click.argument("stages", nargs=-1, metavar="[STAGE]...")
+@click.option("--url", help="The running URL under test; target.production when not given.")
+@click.option("--baseline", help="URL of what serves production now, for comparison.")
+@click.option("--commit", help="The commit that the target must serve.")
+@click.option("--deployment", help="Id of the deployment under test.")
+@common
+def check(
+    session: Session,
+    stages: tuple[str, ...],
+    url: str | None,
+    baseline: str | None,
+    commit: str | None,
+    deployment: str | None,
+) -> None:
+    """Run stages against a URL (all of them, if none is named), then the gate over their reports."""
+    from ci import pipeline
+
+    _known_stages(stages, pipeline.stage_names())
+    config = session.config(url)
+    subject = pipeline.subject_of(_site(url) if url else config.target.production, commit, deployment)
+    with session.show(session.redactor(config)) as progress:
+        run = session.run(config, subject, progress, _site(baseline) if baseline else None)
+        reports, verdict = await_(pipeline.check(run, stages))
+        pipeline.publish(run.store, reports, verdict)
+    _finish(session, reports, verdict)
+
+
+@click.command()
+@click.option("--url", help="The subject's URL; that of the reports when not given.")
+@click.option("--commit", help="The commit that the reports must be about.")
+@click.option("--deployment", help="The deployment that the reports must be about.")
+@common
+def gate(session: Session, url: str | None, commit: str | None, deployment: str | None) -> None:
+    """From the reports in the evidence folder to a verdict."""
+    from datetime import UTC, datetime
+
+    from ci.gate.policy import decide
+    from ci.pipeline import publish
+
+    config = session.config()
+    store = session.store(config)
+    reports = store.reports()
+    subject = _subject_of_reports(reports, url, commit, deployment)
+    verdict = decide(config.gate, subject, reports, now=datetime.now(UTC))
+    store.write_verdict(verdict)
+    publish(store, reports, verdict)
+    _finish(session, reports, verdict)
+
+
+@click.command()
+@click.option("--format", "format_", type=click.Choice(["text", "md", "html", "junit", "sarif"]), default="text")
+@common
+def report(session: Session, format_: str) -> None:
+    """Render what is in the evidence folder."""
+    from ci.report import html, junit, markdown, sarif, text
+
+    store = session.store(None)
+    reports = store.reports()
+    if not reports:
+        fail(Exit.HOLD, f"there are no reports in {session.evidence}: run `gonogo check` first")
+    verdict = store.verdict() if (session.evidence / "verdict.json").exists() else None
+    renderers = {
+        "text": text.render,
+        "md": markdown.render,
+        "html": html.render,
+        "junit": junit.render,
+        "sarif": sarif.render,
+    }
+    click.echo(renderers[format_](reports, verdict, store.release()))
+
+
+def _finish(session: Session, reports: Sequence[StageReport], verdict: Verdict) -> NoReturn:
+    """Print a verdict and exit with its code."""
+    from ci.model import Decision
+
+    session.print(reports, verdict)
+    sys.exit({Decision.GO: Exit.GO, Decision.NO_GO: Exit.NO_GO, Decision.HOLD: Exit.HOLD}[verdict.decision])
+
+
+def _known_stages(stages: Sequence[str], known: Sequence[str]) -> None:
+    for stage in stages:
+        if stage not in known:
+            hint = nearest(stage, known, f"the stages are {', '.join(known)}")
+            fail(Exit.USAGE, f"there is no stage {stage}; {hint}")
+
+
+def _site(url: str) -> str:
+    from ci.config.shape import site
+    from ci.errors import ConfigError
+
+    try:
+        return site(url)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+
+
+def _subject_of_reports(
+    reports: Sequence[StageReport], url: str | None, commit: str | None, deployment: str | None
+) -> Subject:
+    """The one subject of the reports, narrowed by what the caller demands."""
+    from ci.errors import CannotRun
+    from ci.model import ErrorKind
+
+    if not reports:
+        raise CannotRun(ErrorKind.NO_DATA, "there are no reports in the evidence folder: run `gonogo check` first")
+    subject = next((r.subject for r in reports if r.stage == "preflight"), reports[0].subject)
+    demanded = {"url": url, "commit": commit, "deployment_id": deployment}
+    return subject.model_copy(update={name: value for name, value in demanded.items() if value})

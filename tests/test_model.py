@@ -93,7 +93,10 @@ def test_a_fingerprint_ignores_host_line_and_wording(host: str, line: int, words
 
     url = Location(url=f"https://{host}/login?next=/app", line=line)
     same = Finding(
-        check_id="smoke/health", message="other", severity=Severity.HIGH, location=Location(url="https://c.example/login")
+        check_id="smoke/health",
+        message="other",
+        severity=Severity.HIGH,
+        location=Location(url="https://c.example/login"),
     )
     assert made(location=url).fingerprint == same.fingerprint
     assert made(location=url, key="other").fingerprint != same.fingerprint

@@ -56,7 +56,9 @@ async def test_the_wanted_build(tmp_path: Path, wanted: dict[str, str]) -> None:
         (answers("{", type_="application/json"), {}),
     ],
 )
-async def test_another_build_or_none_is_not_the_subject(tmp_path: Path, handler: Handler, wanted: dict[str, str]) -> None:
+async def test_another_build_or_none_is_not_the_subject(
+    tmp_path: Path, handler: Handler, wanted: dict[str, str]
+) -> None:
     _, results = await before(handler, tmp_path, wanted)
     assert kind(results["identity"]) is ErrorKind.WRONG_SUBJECT
 

@@ -67,12 +67,13 @@ class EvidenceStore:
         return self._write_model(VERDICT_FILE, verdict)
 
     def reports(self) -> tuple[StageReport, ...]:
-        """Every stage report in the folder.
+        """Every stage report in the folder, in the order in which the stages began.
 
         Raises CannotRun(BAD_OUTPUT) when a file is not a report: a damaged one must not count as absent.
         """
-        paths = sorted(p for p in self.folder.glob("*.json") if p.name not in NOT_REPORTS)
-        return tuple(self._read(path, StageReport) for path in paths)
+        paths = (path for path in self.folder.glob("*.json") if path.name not in NOT_REPORTS)
+        reports = (self._read(path, StageReport) for path in paths)
+        return tuple(sorted(reports, key=lambda report: (report.started_at, report.stage)))
 
     def has_verdict(self) -> bool:
         return (self.folder / VERDICT_FILE).exists()

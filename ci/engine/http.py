@@ -27,6 +27,9 @@ MAX_BODY = 10_000_000
 TRIES = 2
 """How often a request is sent when the transport fails before any answer came."""
 
+# Results tell of retries. Stamina's own hooks would write to standard output wherever structlog is installed.
+stamina.instrumentation.set_on_retry_hooks([])
+
 _RETRIED = (httpx.ConnectError, httpx.ConnectTimeout)
 _RETRIED_WHEN_SAFE = (*_RETRIED, httpx.ReadError, httpx.RemoteProtocolError)
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -109,7 +109,8 @@ def test_the_json_schema_in_the_repository_is_the_one_of_the_code() -> None:
 def test_the_json_schema_accepts_what_the_loader_accepts() -> None:
     schema = json.loads(json_schema())
     validator = jsonschema.Draft202012Validator(schema)
-    good = "target: {production: https://a.example, identity: {path: /h, json: commit}}\ngate: {max_age: 90m, fail_on: high}\n"
+    target = "target: {production: https://a.example, identity: {path: /h, json: commit}}\n"
+    good = target + "gate: {max_age: 90m, fail_on: high}\n"
     parse_config(good)
     assert not list(validator.iter_errors(yaml.safe_load(good)))
     assert list(validator.iter_errors({"target": {"production": "https://a.example"}, "smok": {}}))

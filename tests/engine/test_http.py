@@ -122,10 +122,9 @@ async def test_a_dropped_connection_is_tried_again_and_counted() -> None:
             writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
             await writer.drain()
 
-    async with talking(drop_once) as url:
-        async with factory(url).async_client() as client:
-            assert (await client.get(url)).text == "ok"
-            assert client.retries == 1
+    async with talking(drop_once) as url, factory(url).async_client() as client:
+        assert (await client.get(url)).text == "ok"
+        assert client.retries == 1
 
 
 async def test_a_request_that_may_have_been_carried_out_is_not_sent_again() -> None:
@@ -136,10 +135,9 @@ async def test_a_request_that_may_have_been_carried_out_is_not_sent_again() -> N
         calls += 1
         await reader.readuntil(b"\r\n\r\n")
 
-    async with talking(drop) as url:
-        async with factory(url).async_client() as client:
-            with pytest.raises(httpx.TransportError):
-                await client.post(url)
+    async with talking(drop) as url, factory(url).async_client() as client:
+        with pytest.raises(httpx.TransportError):
+            await client.post(url)
     assert calls == 1
 
 

@@ -14,7 +14,7 @@ from ci.config import parse_config
 from ci.engine.runner import judge
 from ci.load import figures
 from ci.load import judge as judgement
-from ci.load.judge import ENDPOINT_ALPHA, LoadRun, chance_of_as_many
+from ci.load.judge import CERTAINTY, LoadRun, chance_of_as_many
 from ci.load.plan import Limits, Plan
 from ci.load.recording import Ending, Failure
 from ci.load.samples import DTYPE, Samples, quantile
@@ -258,8 +258,8 @@ def test_an_endpoint_without_an_answer_leads_the_breakdown():
 def test_endpoints_that_keep_the_objective_are_hardly_ever_accused():
     rng = np.random.default_rng(20)
     values, counts = np.unique(rng.binomial(200, 0.01, 20_000), return_counts=True)
-    accused = [chance_of_as_many(int(k), 200, 0.01) < ENDPOINT_ALPHA for k in values]
-    assert counts[accused].sum() / 20_000 <= ENDPOINT_ALPHA
+    accused = [chance_of_as_many(int(k), 200, 0.01) < CERTAINTY for k in values]
+    assert counts[accused].sum() / 20_000 <= CERTAINTY
 
 
 @given(st.lists(st.floats(0, 1e5, width=32), min_size=1, max_size=300), st.floats(0.01, 1))

@@ -79,4 +79,4 @@ async def test_an_interruption_keeps_what_is_known(tmp_path: Path) -> None:
 async def test_every_check_has_a_place_in_the_catalogue() -> None:
     ids = [spec.id for spec in pipeline.catalogue()]
     assert len(ids) == len(set(ids))
-    assert {id.partition("/")[0] for id in ids} == {"preflight", *pipeline.stage_names()}
+    assert {check_id.partition("/")[0] for check_id in ids} == {"preflight", *pipeline.stage_names()}

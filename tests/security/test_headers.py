@@ -32,7 +32,9 @@ def outcome(check: Check[Surface], changed: dict[str, str | None]) -> CheckResul
     return judge(check, surface(changed))
 
 
-@pytest.mark.parametrize("check", [headers.hsts, headers.nosniff, headers.framing, headers.referrer_policy, headers.csp])
+@pytest.mark.parametrize(
+    "check", [headers.hsts, headers.nosniff, headers.framing, headers.referrer_policy, headers.csp]
+)
 def test_a_sound_answer_passes_and_silence_does_not(check: Check[Surface]) -> None:
     assert judge(check, surface()).outcome is Outcome.PASS
     nothing = judge(check, Surface(()))

@@ -64,7 +64,7 @@ Duration = Annotated[
     timedelta,
     BeforeValidator(_duration),
     AfterValidator(_positive),
-    PlainSerializer(lambda value: f"{value.total_seconds()}s", return_type=str, when_used="json"),
+    PlainSerializer(spelled, return_type=str, when_used="json"),
     Field(json_schema_extra=_DURATION_SCHEMA),
 ]
 Site = Annotated[str, AfterValidator(site), Field(json_schema_extra={"format": "uri"})]
@@ -274,6 +274,9 @@ class Verify(Section):
     )
     interval: Duration = Field(default=timedelta(seconds=2), description="Between two attempts.")
     pass_timeout: Duration = Field(default=timedelta(minutes=2), description="For one attempt.")
+    checks: tuple[str, ...] = Field(
+        default=(), description="Ids of the smoke and security checks to make; a quick choice when none is named."
+    )
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:
@@ -282,12 +285,40 @@ class Verify(Section):
         return self
 
 
+class Watch(Section):
+    """New errors that a release brings, as Sentry counts them. More of them than allowed: production is wrong."""
+
+    organization: str = Field(min_length=1, description="Sentry organisation, by slug.")
+    project: str = Field(min_length=1, description="Sentry project, by slug.")
+    url: Site = "https://sentry.io"
+    token: Variable = Field(default="SENTRY_AUTH_TOKEN", description="NAME of the environment variable.")
+    release: str = Field(default="{commit}", description="Sentry's name of the release; `{commit}` is filled in.")
+    max_new_issues: int = Field(default=0, ge=0, description="New issues that are borne.")
+    duration: Duration = Field(default=timedelta(minutes=2), description="How long to watch.")
+    interval: Duration = Field(default=timedelta(seconds=15), description="Between two looks.")
+
+
+class Purge(Section):
+    """A Cloudflare cache before the production URL, to be emptied when production has changed."""
+
+    zone: str = Field(pattern="^[0-9a-f]{32}$", description="Cloudflare zone id.")
+    token: Variable = Field(default="CLOUDFLARE_API_TOKEN", description="NAME of the environment variable.")
+    urls: tuple[Annotated[str, Field(pattern="^https?://")], ...] = Field(
+        default=(), description="Only these URLs; everything when none is named."
+    )
+    api: Site = "https://api.cloudflare.com"
+
+
 class Deploy(Section):
     """The way to production."""
 
     project: str | None = Field(default=None, description="Vercel project id; VERCEL_PROJECT_ID when not given.")
     team: str | None = Field(default=None, description="Vercel team id or slug; VERCEL_ORG_ID when not given.")
     api_timeout: Duration = Field(default=timedelta(seconds=30), description="For one answer of Vercel's API.")
+    cli: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
+        default=("vercel",), description="The command that starts Vercel's command line, word by word."
+    )
+    upload_timeout: Duration = Field(default=timedelta(minutes=10), description="For `vercel deploy`.")
     build_timeout: Duration = Field(default=timedelta(minutes=20), description="Until the candidate is ready.")
     build_interval: Duration = Field(
         default=timedelta(seconds=1), description="First pause between two looks at a build; it grows thirtyfold."
@@ -301,6 +332,11 @@ class Deploy(Section):
         description="How long a request whose answer was lost may take to show; after that it has had no effect.",
     )
     verify: Verify = Verify()
+    watch: Watch | None = None
+    purge: Purge | None = None
+    webhook: Variable | None = Field(
+        default=None, description="NAME of the variable with the URL that is told how a release ended."
+    )
 
 
 class Config(Section):
@@ -316,7 +352,7 @@ class Config(Section):
 
     def secret_variables(self) -> tuple[str, ...]:
         """Names of the environment variables whose values must never be shown."""
-        login = self.smoke.login
-        if login is None:
-            return ()
-        return tuple(name for name in (login.password, login.expired_token) if name)
+        login, deploy = self.smoke.login, self.deploy
+        names = [login.password, login.expired_token] if login else []
+        names += [section.token for section in (deploy.watch, deploy.purge) if section]
+        return tuple(name for name in (*names, deploy.webhook) if name)

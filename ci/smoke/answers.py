@@ -1,0 +1,153 @@
+"""Reading answers: pure judgements that several checks share."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+
+from ci.config.shape import Login
+from ci.engine.http import origin
+
+LOGIN_WORDS = re.compile(r"(?i)log[-_]?in|sign[-_]?in|oauth|authenticat|\b(?:auth|sso|sessions?/new)\b")
+"""What the path of a page where one logs in is called."""
+
+# Every repetition has a bound: what is searched was written by somebody else.
+_INTERNALS = (
+    ("a Python stack trace", r"Traceback \(most recent call last\)|File \"[^\"\n]{1,300}\", line \d"),
+    (
+        "a JavaScript stack trace",
+        r"\n[ \t]{1,20}at (?:async )?(?:[\w.<>$ \[\]]{1,200} \()?(?:file://|node:|/)[^\s()]{1,300}:\d{1,7}:\d",
+    ),
+    ("a Java stack trace", r"\bat [\w$.]{1,300}\([\w$]{1,100}\.(?:java|kt|scala):\d"),
+    ("a Java exception", r"\b(?:java|jakarta|org\.springframework)\.[\w.]{1,150}Exception\b"),
+    (".NET internals", r"\bat [\w.`<>]{1,200}\([^)\n]{0,300}\) in [A-Z]:\\|System\.\w{1,100}Exception:"),
+    ("a PHP error", r"(?:Fatal error|Warning|Notice|Parse error)(?:</b>)?:.{0,300}\bin (?:<b>)?/[\w./-]{1,300}"),
+    ("a Ruby stack trace", r"\.rb:\d{1,7}:in [`']"),
+    ("a Go stack trace", r"goroutine \d{1,9} \[running\]"),
+    (
+        "a framework's debug page",
+        r"Werkzeug Debugger|DEBUG = True|django\.core\.|Whoops, looks like something|Illuminate\\",
+    ),
+    (
+        "a path on the server",
+        r"(?<![\w/.:])/(?:var/task|usr/src/app|vercel/path\d|home/\w{1,50}|srv/\w{1,50}|root)/[\w.@-]",
+    ),
+    ("a path on the server", r"/(?:node_modules|site-packages)/[\w@.-]"),
+    ("an SQL error", r"(?i)SQLSTATE\[|OperationalError|psycopg\d?\.errors|ORA-\d{5}|syntax error at or near"),
+)
+_PATTERNS = tuple((what, re.compile(pattern)) for what, pattern in _INTERNALS)
+_NOT_JSON = object()
+
+
+def internals(body: str) -> str | None:
+    """What a body gives away of the server's inside (CWE-209), or None."""
+    for what, pattern in _PATTERNS:
+        if pattern.search(body):
+            return what
+    return None
+
+
+def json_of(response: httpx.Response) -> Any:
+    """The parsed body, or None when it is not JSON."""
+    value = _parsed(response)
+    return None if value is _NOT_JSON else value
+
+
+def is_json(response: httpx.Response) -> bool:
+    """Whether the answer says that it is JSON (RFC 8259, RFC 6839), and is."""
+    kind = media_type(response)
+    return (kind == "application/json" or kind.endswith("+json")) and _parsed(response) is not _NOT_JSON
+
+
+def media_type(response: httpx.Response) -> str:
+    content_type: str = response.headers.get("content-type", "")
+    return content_type.partition(";")[0].strip().lower()
+
+
+def text_of(response: httpx.Response) -> str:
+    """The beginning of the body as text, however it is encoded."""
+    return response.content[:200_000].decode("utf-8", "replace")
+
+
+def cache_directives(response: httpx.Response) -> dict[str, str]:
+    """The directives of Cache-Control (RFC 9111, section 5.2)."""
+    parts = (part.strip().partition("=") for part in response.headers.get("cache-control", "").split(","))
+    return {name.lower(): value.strip('"') for name, _, value in parts if name}
+
+
+def may_be_cached(response: httpx.Response, *, shared: bool = False) -> str | None:
+    """Why a cache may keep this answer and give it again unasked, or None. `shared` asks about shared caches alone."""
+    directives = cache_directives(response)
+    if "no-store" in directives or "no-cache" in directives or (shared and "private" in directives):
+        return None
+    for name in ("s-maxage",) if shared and "public" not in directives else ("s-maxage", "max-age"):
+        if directives.get(name, "0").isdigit() and int(directives.get(name, "0")) > 0:
+            return f"`Cache-Control: {name}={directives[name]}`"
+    if "immutable" in directives:
+        return "`Cache-Control: immutable`"
+    return None
+
+
+def came_from_cache(response: httpx.Response) -> str | None:
+    """How an answer says that a cache gave it, or None."""
+    age = response.headers.get("age", "0")
+    if age.isdigit() and int(age) > 0:
+        return f"`Age: {age}`"
+    for header in ("x-vercel-cache", "cf-cache-status", "x-cache"):
+        if response.headers.get(header, "").upper().startswith(("HIT", "STALE", "PRERENDER")):
+            return f"`{header}: {response.headers[header]}`"
+    return None
+
+
+def leads_to_login(response: httpx.Response, login: Login | None) -> bool:
+    """Whether a redirect goes where one logs in: the login page, another site's sign-in, a path that says so."""
+    if not response.is_redirect:
+        return False
+    here = str(response.url)
+    there = urljoin(here, response.headers.get("location", ""))
+    path = urlsplit(there).path
+    if login and login.page and path.rstrip("/") == login.page.rstrip("/"):
+        return True
+    return origin(there) != origin(here) or LOGIN_WORDS.search(path) is not None
+
+
+def refuses(response: httpx.Response, login: Login | None) -> bool:
+    """Whether the answer keeps an anonymous caller out."""
+    return response.status_code in (401, 403) or leads_to_login(response, login)
+
+
+def told_redirect(response: httpx.Response) -> str:
+    """The status, and where a redirect leads."""
+    if response.is_redirect:
+        target = urlsplit(response.headers.get("location", ""))
+        place = f"{target.scheme}://{target.netloc}{target.path}" if target.netloc else target.path
+        return f"{response.status_code} to {place}"
+    return str(response.status_code)
+
+
+def states_of(services: Any) -> Iterator[tuple[str, str]]:
+    """Name and state of each service, whether they come as a mapping, a list, words, objects or booleans."""
+    if isinstance(services, dict):
+        items = list(services.items())
+    elif isinstance(services, list):
+        items = [(item.get("name", f"#{n}"), item) for n, item in enumerate(services, 1) if isinstance(item, dict)]
+    else:
+        return
+    for name, state in items:
+        if isinstance(state, dict):
+            state = next((state[key] for key in ("status", "state", "healthy", "ok", "up") if key in state), None)
+        if isinstance(state, bool):
+            state = "ok" if state else "down"
+        yield str(name), "unknown" if state is None else str(state)
+
+
+def _parsed(response: httpx.Response) -> Any:
+    try:
+        return json.loads(response.content)
+    except (ValueError, RecursionError):
+        return _NOT_JSON

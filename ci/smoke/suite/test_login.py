@@ -1,0 +1,136 @@
+"""Does the way in work, and for whom it should?"""
+
+from __future__ import annotations
+
+import secrets
+
+import httpx
+
+from ci.config.shape import Login, Smoke
+from ci.engine.check import declare
+from ci.model import CheckSpec, Severity
+from ci.smoke.accounts import REFUSED, Accounts
+from ci.smoke.answers import json_of, text_of, told_redirect
+from ci.smoke.examination import Examination
+from ci.smoke.target import Target
+
+
+@declare(
+    CheckSpec(
+        id="smoke/login",
+        title="The test user can log in, and is then known",
+        severity=Severity.CRITICAL,
+        why="When nobody can log in, the application is down for everybody who uses it.",
+        remediation=(
+            "Look at the application's logs for this login; check the test user's credentials and the session store."
+        ),
+        references=("OWASP ASVS 6.3", "RFC 6750, section 2.1"),
+    )
+)
+def test_login(target: Target, exam: Examination, smoke: Smoke, accounts: Accounts) -> None:
+    user = accounts.first(target)
+    login, url = user.login, target.at(user.login.path)
+    if not user.worked:
+        exam.finding(
+            f"{login.path} answered {user.response.status_code} to the test user's own password, wanted 200",
+            url=url,
+            key="status",
+            excerpt=text_of(user.response),
+        )
+        return
+    wants_token = login.token and (not user.cookies or "token" in login.model_fields_set)
+    if wants_token and not user.token:
+        exam.finding(
+            f"{login.path} answered {user.response.status_code} without a token at `{login.token}`; "
+            "correct smoke.login.token, or write `token: null` when the session is a cookie alone",
+            url=url,
+            key="token",
+        )
+        return
+    credentials = user.by_token if user.token else user.by_cookie
+    answer = target.get(login.whoami, by=credentials)
+    if answer.status_code != 200:
+        exam.finding(
+            f"the login worked, but {login.whoami} answered {told_redirect(answer)} to the logged-in user, wanted 200",
+            url=target.at(login.whoami),
+            key="whoami",
+        )
+
+
+@declare(
+    CheckSpec(
+        id="smoke/login-refuses",
+        title="A wrong password is refused, with the same answer as an unknown user",
+        severity=Severity.CRITICAL,
+        why="A login that any password opens protects nothing; one that tells users from strangers helps to guess.",
+        remediation="Compare the password's hash, and give one and the same answer for both cases.",
+        references=("CWE-287", "CWE-204", "OWASP ASVS 6.3.8"),
+    )
+)
+def test_login_refuses(target: Target, exam: Examination, smoke: Smoke, accounts: Accounts) -> None:
+    login = _configured(exam, smoke)
+    username, _ = accounts.credentials(target)
+    wrong = secrets.token_urlsafe(12) + "aA1!"
+    stranger = f"gonogo-{secrets.token_hex(6)}@example.com" if "@" in username else f"gonogo-{secrets.token_hex(6)}"
+    answers = {
+        "a wrong password": accounts.attempt(target, username, wrong),
+        "an unknown user": accounts.attempt(target, stranger, wrong),
+    }
+    url = target.at(login.path)
+    for who, answer in answers.items():
+        if answer.status_code not in REFUSED:
+            exam.finding(f"{login.path} answered {told_redirect(answer)} to {who}, wanted 401", url=url, key=who)
+    known, unknown = answers.values()
+    if not exam.findings and (known.status_code, _message(known)) != (unknown.status_code, _message(unknown)):
+        exam.finding(
+            f"{login.path} answers a wrong password ({known.status_code}) otherwise than an unknown user "
+            f"({unknown.status_code}), "
+            "so it tells who has an account; give one answer for both",
+            url=url,
+            key="enumeration",
+            severity=Severity.MEDIUM,
+        )
+
+
+@declare(
+    CheckSpec(
+        id="smoke/session",
+        title="The session persists over requests and new connections",
+        severity=Severity.HIGH,
+        why="A session that only one server process knows is lost at the next request that another one answers.",
+        remediation=(
+            "Keep sessions where every instance sees them, in a database or a signed cookie, "
+            "never in a process's memory."
+        ),
+        references=("https://vercel.com/docs/functions", "RFC 6265, section 3.1"),
+    )
+)
+def test_session(target: Target, exam: Examination, smoke: Smoke, accounts: Accounts) -> None:
+    login = _configured(exam, smoke)
+    user = accounts.shared(target)
+    if not user.cookies:
+        exam.skip("the login sets no cookie, so there is no cookie session; tokens are looked at by smoke/login")
+    for attempt in range(1, 4):
+        answer = target.get(login.whoami, by=user.by_cookie, fresh=True)
+        if answer.status_code != 200:
+            exam.finding(
+                f"request {attempt} with the session's cookie ({', '.join(user.cookies)}) to {login.whoami} "
+                f"answered {told_redirect(answer)}, wanted 200",
+                url=target.at(login.whoami),
+                key="lost",
+            )
+            return
+
+
+def _configured(exam: Examination, smoke: Smoke) -> Login:
+    if smoke.login is None:
+        exam.skip("no login is configured: describe it in gonogo.yaml under smoke.login")
+    return smoke.login
+
+
+def _message(answer: httpx.Response) -> object:
+    """What an answer says, without what differs from one request to the next, such as a request id."""
+    body = json_of(answer)
+    if isinstance(body, dict):
+        return {key: value for key, value in body.items() if key in {"error", "message", "detail", "title", "code"}}
+    return None

@@ -27,7 +27,7 @@ def command(*arguments: str) -> list[str]:
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
     """The environment with a mark, by which every process that a rehearsal leaves behind would be found."""
-    return {**os.environ, "PYTHONPATH": str(ROOT), MARK: str(tmp_path), "CI": "1"}
+    return {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path), MARK: str(tmp_path), "CI": "1"}
 
 
 @pytest.fixture(autouse=True)
@@ -112,8 +112,15 @@ def test_no_secret_is_left_in_the_evidence(tmp_path: Path, environ: dict[str, st
     assert not canary.search(told)
 
 
-@pytest.mark.parametrize("moment", ["deploying the demo", "smoke: started", "load: started"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("moment", "number"),
+    [
+        ("deploying the demo", signal.SIGINT),
+        ("smoke: started", signal.SIGINT),
+        ("smoke: started", signal.SIGTERM),
+        ("load: started", signal.SIGINT),
+    ],
+)
 def test_an_interruption_ends_everything(
     tmp_path: Path, environ: dict[str, str], moment: str, number: signal.Signals
 ) -> None:

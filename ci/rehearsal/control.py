@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
@@ -16,10 +16,8 @@ from ci.rehearsal.jobs import JobPlan
 from ci.rehearsal.protection import Protected
 from ci.rehearsal.refusal import RefusedError
 from ci.rehearsal.secret import matches
+from ci.rehearsal.standin import StandIn
 from ci.rehearsal.state import Plan
-
-if TYPE_CHECKING:
-    from ci.rehearsal.standin import StandIn
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ci.rehearsal.authority import VALID_DAYS
 from ci.rehearsal.builder import ProcessBuilder
+from ci.rehearsal.control import control_application
 from ci.rehearsal.protection import Protected
 from ci.rehearsal.standin import Options, StandIn
 
@@ -45,7 +46,8 @@ async def _run(standin: StandIn) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end.set)
     async with standin:
-        print(json.dumps(standin.coordinates()), flush=True)  # noqa: T201 - the contract with the embedding process
+        control_url = await standin.serve(control_application(standin))
+        print(json.dumps({**standin.coordinates(), "control_url": control_url}), flush=True)  # noqa: T201 - the contract with the embedding process
         _end_with_stdin(loop, end)
         await end.wait()
 
@@ -63,7 +65,7 @@ def _end_with_stdin(loop: asyncio.AbstractEventLoop, end: asyncio.Event) -> None
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m ci.rehearsal.standin", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m ci.rehearsal.process", description=__doc__)
     parser.add_argument("command", nargs="+", help="starts one deployment; write it after `--`")
     parser.add_argument("--cwd", type=Path, help="folder in which the command starts")
     parser.add_argument("--log-folder", type=Path, required=True, help="where each deployment's log goes")
@@ -76,3 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--protected", type=Protected, choices=list(Protected), default=Protected.NONE)
     parser.add_argument("--propagation-delay", type=float, default=0.0, help="seconds until a switch reaches the edge")
     return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

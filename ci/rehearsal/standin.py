@@ -1,6 +1,6 @@
 """A local stand-in for Vercel: the API, the edge, the builds, and everything that can go wrong with them.
 
-In process: `async with StandIn(builder) as standin: …`. As a process of its own: `python -m ci.rehearsal.standin`.
+In process: `async with StandIn(builder) as standin: …`. As a process of its own: `python -m ci.rehearsal.process`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from ci.rehearsal.api.world import Account, World
 from ci.rehearsal.authority import VALID_DAYS, Authority
 from ci.rehearsal.builder import Builder
 from ci.rehearsal.checks import Checks
-from ci.rehearsal.control import control_application
 from ci.rehearsal.deployments import Deployment
 from ci.rehearsal.edge import Edge
 from ci.rehearsal.faults import Faults
@@ -89,7 +88,6 @@ class StandIn:
         self.protection = Protection(self.bypass_secret, self._options.protected)
         self.hosting: Hosting
         self.api_url = ""
-        self.control_url = ""
         self.production_url = ""
         self.ca_file: Path | None = None
 
@@ -132,7 +130,6 @@ class StandIn:
         """All that a client in another process needs to know."""
         return {
             "api_url": self.api_url,
-            "control_url": self.control_url,
             "token": self.token,
             "team_id": self.team_id,
             "project_id": self.project_id,
@@ -163,7 +160,7 @@ class StandIn:
         if options.tls:
             authority = Authority(options.certificate_days)
             self.ca_file, context = authority.write(folder), authority.server_context()
-        # Ended in reverse: jobs, then API and control, then backends, and the edge last of all, empty by then.
+        # Ended in reverse: jobs, then the API, then backends, and the edge last of all, empty by then.
         edge = await self._stack.enter_async_context(Edge(self.protection, context))
         self.hosting = Hosting(self.state, edge, self._builder)
         self.hosting.propagation_delay = options.propagation_delay
@@ -173,11 +170,11 @@ class StandIn:
             self.state.aliases.add(options.redirecting, redirect=domains[0])
         self.production_url = f"{'https' if options.tls else 'http'}://{domains[0]}"
         world = World(self.account, self.hosting, self.jobs, self.checks)
-        self.api_url = await self._serve(application(world, self.faults, self.ledger))
-        self.control_url = await self._serve(control_application(self))
+        self.api_url = await self.serve(application(world, self.faults, self.ledger))
         self._stack.push_async_callback(self.jobs.close)
 
-    async def _serve(self, app: web.Application) -> str:
+    async def serve(self, app: web.Application) -> str:
+        """Serve one more application on a port of its own, until the end of the block; returns its URL."""
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT, handle_signals=False)
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)
@@ -198,9 +195,3 @@ async def _to_the_end(ending: Coroutine[Any, Any, None]) -> None:
     if cancelled is not None:
         raise cancelled
     task.result()
-
-
-if __name__ == "__main__":
-    from ci.rehearsal.process import main
-
-    raise SystemExit(main())

@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from ci.rehearsal.builder import BuildFailedError, BuildRequest
+from ci.rehearsal.control import control_application
 from ci.rehearsal.deployments import Deployment, Source
 from ci.rehearsal.hosting import Order
 from ci.rehearsal.standin import Options, StandIn
@@ -89,7 +90,8 @@ class World:
         trust = ssl.create_default_context(cafile=standin.ca_file)
         client = httpx.AsyncClient(base_url=standin.api_url, headers=token, params=team)
         self.api = await stack.enter_async_context(client)
-        control = httpx.AsyncClient(base_url=standin.control_url, headers=token)
+        control_url = await standin.serve(control_application(standin))
+        control = httpx.AsyncClient(base_url=control_url, headers=token)
         self.control = await stack.enter_async_context(control)
         self.site = await stack.enter_async_context(httpx.AsyncClient(verify=trust))
         self.baseline = await standin.deploy(Order(source=Source(BASELINE_SHA, "main", integrated=True)))

@@ -195,7 +195,7 @@ async def test_control_refuses_what_it_does_not_understand(world):
     assert (await world.control.post("/faults", json={"operation": "promote", "staus": 503})).status_code == 400
     assert (await world.control.post("/faults", json={"operation": "promot", "status": 503})).status_code == 400
     assert (await world.control.post("/switches", json={"point": {"other.test": "x"}})).status_code == 409
-    async with httpx.AsyncClient(base_url=world.standin.control_url) as stranger:
+    async with httpx.AsyncClient(base_url=world.control.base_url) as stranger:
         assert (await stranger.get("/writes")).status_code == 403
     with pytest.raises(ValidationError):
         Fault(operation="promote", status=500, lost=True)

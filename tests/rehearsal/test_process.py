@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 async def running(tmp_path) -> AsyncIterator[tuple[asyncio.subprocess.Process, dict]]:
-    arguments = ["-m", "ci.rehearsal.standin", "--log-folder", str(tmp_path), "--domains", "2"]
+    arguments = ["-m", "ci.rehearsal.process", "--log-folder", str(tmp_path), "--domains", "2"]
     command = ["--", sys.executable, str(APPLICATION)]
     pipes = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE}
     process = await asyncio.create_subprocess_exec(sys.executable, *arguments, *command, cwd=ROOT, **pipes)
@@ -86,7 +86,7 @@ async def test_control_works_across_processes(running):
 
 
 async def test_without_a_pipe_on_stdin_it_ends_at_once(tmp_path):
-    arguments = ["-m", "ci.rehearsal.standin", "--log-folder", str(tmp_path), "--", "true"]
+    arguments = ["-m", "ci.rehearsal.process", "--log-folder", str(tmp_path), "--", "true"]
     null = asyncio.subprocess.DEVNULL
     process = await asyncio.create_subprocess_exec(sys.executable, *arguments, cwd=ROOT, stdin=null, stdout=null)
     assert await asyncio.wait_for(process.wait(), 60) == 0

@@ -9,7 +9,7 @@ WORKERS ?= 2
 EVIDENCE ?= evidence
 
 .DEFAULT_GOAL := help
-.PHONY: help setup rehearse test lint pytest drill docs lock bench clean
+.PHONY: help setup rehearse test lint pytest drill docs scenarios lock bench clean
 
 help: ## Show what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 14
@@ -53,7 +53,7 @@ docs: setup ## Renew the generated pages and the JSON Schema
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock"
-EXTRAS := smoke security load rehearsal
+EXTRAS := smoke security load deploy rehearsal
 
 lock: setup ## Renew the locks in requirements/
 	@for extra in $(EXTRAS); do echo "lock: $$extra"; \
@@ -61,6 +61,9 @@ lock: setup ## Renew the locks in requirements/
 	@echo "lock: dev"
 	@$(COMPILE) --upgrade pyproject.toml --extra rehearsal --group dev --output-file requirements/dev.txt
 	@$(COMPILE) --upgrade requirements/bootstrap.in --output-file requirements/bootstrap.txt
+
+scenarios: setup ## Every situation a release can meet, and how it ends
+	@$(BIN)/python -m tests.deploy.scenarios
 
 bench: setup ## Measurements, as ratios
 	@$(BIN)/python -m benchmarks

@@ -29,7 +29,7 @@ def check(
     commit: str | None,
     deployment: str | None,
 ) -> None:
-    """Run stages against a URL (all of them, if none is named), then the gate over their reports."""
+    """Run stages against a URL (all that gate.required demands, if none is named), then the gate."""
     from ci import pipeline
 
     _known_stages(stages, pipeline.stage_names())

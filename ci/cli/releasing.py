@@ -12,19 +12,19 @@ from ci.cli.session import Exit, Session, await_, common
 
 if TYPE_CHECKING:
     from ci.engine.run import Run
-    from ci.model import Release
+    from ci.model import Release, ReleaseEnd
 
 
 @click.command()
-@click.option("--deployment", required=True, help="Id of the staged production deployment to take to production.")
-@click.option("--commit", help="The commit that it must have been built from.")
+@click.option("--deployment", help="Id of a staged production deployment; without it, `vercel deploy` stages one.")
+@click.option("--commit", envvar="GITHUB_SHA", help="The commit that it must have been built from.")
 @click.option("--override-pin", is_flag=True, help="Promote although production was rolled back and pinned.")
 @common
-def release(session: Session, deployment: str, commit: str | None, override_pin: bool) -> None:
-    """Test a staged deployment, promote it, verify production, and roll back when it is not right."""
-    from ci import pipeline
+def release(session: Session, deployment: str | None, commit: str | None, override_pin: bool) -> None:
+    """Stage the prebuilt output (or take a staged deployment), test, promote, verify, and roll back if need be."""
+    from ci.pipeline import releasing
 
-    _transact(session, commit, lambda run: pipeline.release(run, deployment, override_pin=override_pin))
+    _transact(session, commit, lambda run: releasing.release(run, deployment, override_pin=override_pin))
 
 
 @click.command()
@@ -34,9 +34,9 @@ def release(session: Session, deployment: str, commit: str | None, override_pin:
 @common
 def promote(session: Session, deployment: str, commit: str | None, override_pin: bool) -> None:
     """Promote a deployment for which the evidence folder holds a fresh GO, and verify production."""
-    from ci import pipeline
+    from ci.pipeline import releasing
 
-    _transact(session, commit, lambda run: pipeline.promote(run, deployment, override_pin=override_pin))
+    _transact(session, commit, lambda run: releasing.promote(run, deployment, override_pin=override_pin))
 
 
 @click.command()
@@ -44,22 +44,29 @@ def promote(session: Session, deployment: str, commit: str | None, override_pin:
 @common
 def rollback(session: Session, to: str | None) -> None:
     """Point production back, and verify it."""
-    from ci import pipeline
+    from ci.model import ReleaseEnd
+    from ci.pipeline import releasing
 
-    _transact(session, None, lambda run: pipeline.rollback(run, to))
+    _transact(session, None, lambda run: releasing.rollback(run, to), wanted=ReleaseEnd.ROLLED_BACK)
 
 
 @click.command()
 @common
 def reconcile(session: Session) -> None:
     """Finish, or explain, the release that the journal in the evidence folder tells of."""
-    from ci import pipeline
+    from ci.pipeline import releasing
 
-    _transact(session, None, pipeline.reconcile)
+    _transact(session, None, releasing.reconcile)
 
 
-def _transact(session: Session, commit: str | None, work: Callable[[Run], Coroutine[Any, Any, Release]]) -> None:
-    """Do the work with live progress, print what came of it, and exit with its code."""
+def _transact(
+    session: Session,
+    commit: str | None,
+    work: Callable[[Run], Coroutine[Any, Any, Release]],
+    *,
+    wanted: ReleaseEnd | None = None,
+) -> None:
+    """Do the work with live progress, print what came of it, and exit with its code: 0 for the end that was wanted."""
     from ci import pipeline
     from ci.deploy.transitions import EXIT_CODES
 
@@ -71,4 +78,5 @@ def _transact(session: Session, commit: str | None, work: Callable[[Run], Corout
     reports, verdict = run.store.reports(), run.store.verdict() if run.store.has_verdict() else None
     pipeline.publish(run.store, reports, verdict, done)
     session.print(reports, verdict, done)
-    sys.exit(EXIT_CODES[done.end] if done.end else Exit.HOLD)
+    code = EXIT_CODES[done.end] if done.end else Exit.HOLD
+    sys.exit(Exit.GO if wanted and done.end is wanted else code)

@@ -16,6 +16,7 @@ from ci.engine.redaction import Redactor
 from ci.engine.run import Run
 from ci.errors import ConfigError
 from ci.model import Release, StageReport, Verdict
+from ci.pipeline import releasing
 from ci.rehearsal.flaws import Flaw, named
 from ci.rehearsal.scene import Scene, stage_scene
 
@@ -61,7 +62,7 @@ async def rehearse(
         redact = Redactor.of_environment(scene.environ, config.secret_variables())
         with show(redact) as progress:
             run = _run(scene, config, EvidenceStore(evidence, redact), progress)
-            release = await pipeline.release(run, scene.candidate.id)
+            release = await releasing.release(run, scene.candidate.id)
         return Rehearsed(
             reports=run.store.reports(),
             verdict=run.store.verdict(),
@@ -95,6 +96,6 @@ def _demand_verifiable(flaws: Sequence[Flaw]) -> None:
 
 def _verifying(config: Config, flaws: Sequence[Flaw]) -> Config:
     """The configuration with the flaws' checks among those that verification makes."""
-    checks = dict.fromkeys((*(config.deploy.verify.checks or pipeline.VERIFIED), *(flaw.check for flaw in flaws)))
+    checks = dict.fromkeys((*(config.deploy.verify.checks or releasing.VERIFIED), *(flaw.check for flaw in flaws)))
     verify = config.deploy.verify.model_copy(update={"checks": tuple(checks)})
     return config.model_copy(update={"deploy": config.deploy.model_copy(update={"verify": verify})})

@@ -146,9 +146,10 @@ def _config(production_url: str) -> Config:
 
 
 def _environ(standin: StandIn, settings: Mapping[str, str], expired_token: str) -> dict[str, str]:
-    """The environment of a release, as its workflow would set it."""
+    """The environment of a release, as its workflow would set it; a real one's accounts have no part in it."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "VERCEL_"))}
     return {
-        **os.environ,
+        **own,
         "VERCEL_API_URL": standin.api_url,
         "VERCEL_TOKEN": standin.token,
         "VERCEL_ORG_ID": standin.team_id or "",

@@ -58,7 +58,7 @@ def test_every_command_explains_itself() -> None:
         (("rehearse", "--flaw", "no-hts"), "did you mean no-hsts?"),
         (("rehearse", "--flaw-after-promotion", "slow-under-load"), "verification puts no load on production"),
         (("drill", "no-hts"), "did you mean no-hsts?"),
-        (("release",), "Missing option '--deployment'"),
+        (("promote",), "Missing option '--deployment'"),
     ],
 )
 def test_wrong_usage_is_exit_2_with_a_hint(tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:

@@ -53,7 +53,7 @@ def test_internals_are_seen(body: str) -> None:
     [
         "",
         '{"error": "not found", "path": "/api/home/x"}',
-        "<a href='/home/'>Home</a> <a href='https://a.example/root/about'>",
+        "<a href='/home/'>Home</a> <a href='https://a.example/usr/about'>",
         "<p>We meet\n  at the station, at 12:30:15</p>",
         "Please log in at /login to trace back your order",
         '{"detail":[{"type":"json_invalid","loc":["body",12],"msg":"JSON decode error"}]}',

@@ -116,13 +116,14 @@ async def test_a_run_that_takes_too_long_keeps_what_it_has(
 async def test_nothing_runs_on_after_an_interruption(shop: Shop, prepare: Prepare, private: Path) -> None:
     shop.reset("dead-button")
     run = prepare(CONFIG)
+    before = set(psutil.Process().children(recursive=True))
     task = asyncio.create_task(stage.run(run))
     progress = run.progress
     assert isinstance(progress, Watching)
     async with asyncio.timeout(60):
         while "smoke/login-journey" not in progress.at:
             await asyncio.sleep(0.05)
-    started = psutil.Process().children(recursive=True)
+    started = set(psutil.Process().children(recursive=True)) - before
     assert any("chrom" in process.name() for process in started)
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):

@@ -1,0 +1,134 @@
+"""Which stages run when, and the gate over their reports."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from ci import preflight
+from ci.engine.evidence import EvidenceStore
+from ci.engine.run import Run
+from ci.engine.runner import run_stage
+from ci.gate.policy import decide
+from ci.model import Decision, Outcome, Release, StageReport, Subject, Verdict
+from ci.pipeline.stages import ALONE, SIDE_BY_SIDE, STAGES, demanded_stages
+
+STAGE_GRACE_S = 30.0
+"""Seconds that a stage gets beyond its own time limit to tidy up and report."""
+
+
+@dataclass(slots=True)
+class _Flight:
+    """The reports of a run as they come in; each is on disk as soon as it is here."""
+
+    run: Run
+    stages: tuple[str, ...]
+    reports: dict[str, StageReport] = dataclasses.field(default_factory=dict)
+
+    def add(self, report: StageReport) -> StageReport:
+        report = self.run.store.redact.model(report)
+        self.reports[report.stage] = report
+        self.run.store.write_report(report)
+        return report
+
+    def leave_out(self, stages: Sequence[str], reason: str) -> None:
+        now = datetime.now(UTC)
+        for stage in stages:
+            if stage in self.stages and stage not in self.reports:
+                report = StageReport(
+                    stage=stage, subject=self.run.subject, started_at=now, finished_at=now, results=(), not_run=reason
+                )
+                self.add(report)
+                self.run.progress.stage_done(report)
+
+    async def fly(self, stage: str) -> None:
+        made = STAGES[stage]()
+        limit = made.timeout_s(self.run.config) + STAGE_GRACE_S
+        report = await run_stage(
+            stage,
+            self.run.subject,
+            lambda: made.run(self.run),
+            specs=made.specs(self.run.config),
+            timeout_s=limit,
+            progress=self.run.progress,
+        )
+        self.add(report)
+
+    async def fly_together(self, stages: Sequence[str]) -> None:
+        async with asyncio.TaskGroup() as group:
+            for stage in stages:
+                if stage in self.stages:
+                    group.create_task(self.fly(stage))
+
+    def is_no_go(self, stage: str) -> bool:
+        if stage not in self.reports:
+            return False
+        alone = decide(
+            self.run.config.gate, self.run.subject, [self.reports[stage]], now=datetime.now(UTC), only=(stage,)
+        )
+        return alone.decision is Decision.NO_GO
+
+    def verdict(self) -> Verdict:
+        run, config = self.run, self.run.config
+        only = None if set(self.stages) >= set(demanded_stages(config)) else self.stages
+        made = decide(config.gate, run.subject, self.reports.values(), now=datetime.now(UTC), only=only)
+        verdict = run.store.redact.model(made)
+        run.store.write_verdict(verdict)
+        return verdict
+
+
+async def check(run: Run, stages: Sequence[str] = ()) -> tuple[tuple[StageReport, ...], Verdict]:
+    """Run the stages (those that the policy demands, when none is named) against the run's subject, then the gate over their reports.
+
+    When it is cancelled, what is known by then is kept, with a verdict of HOLD.
+    """
+    flight = _Flight(run, tuple(stages) or demanded_stages(run.config))
+    run.store.begin()
+    try:
+        await _fly_all(flight)
+    except BaseException:
+        flight.leave_out(flight.stages, "the run was interrupted")
+        flight.verdict()
+        raise
+    return tuple(flight.reports.values()), flight.verdict()
+
+
+async def _fly_all(flight: _Flight) -> None:
+    started_at = datetime.now(UTC)
+    progress = flight.run.progress
+    progress.stage_started(preflight.STAGE)
+    subject, seen = await preflight.before(flight.run)
+    flight.run = dataclasses.replace(flight.run, subject=subject)
+    report = flight.add(preflight.report(subject, started_at, seen))
+    progress.stage_done(report)
+    if report.outcome is Outcome.ERROR:
+        flight.leave_out(flight.stages, "the preflight could not make sure of the target")
+        return
+    await flight.fly_together(SIDE_BY_SIDE)
+    if flight.is_no_go("smoke"):
+        flight.leave_out(ALONE, "smoke is NO-GO, so the target was spared the load")
+    await flight.fly_together([stage for stage in ALONE if stage not in flight.reports])
+    flight.add(preflight.report(subject, started_at, (*seen, *await preflight.after(flight.run))))
+
+
+def publish(
+    store: EvidenceStore, reports: Sequence[StageReport], verdict: Verdict | None, release: Release | None = None
+) -> None:
+    """Write the pages that people and other tools read into the evidence folder."""
+    from ci.report import html, junit, markdown, sarif
+
+    renderers = {
+        "report.html": html.render,
+        "summary.md": markdown.render,
+        "junit.xml": junit.render,
+        "gonogo.sarif": sarif.render,
+    }
+    for name, render in renderers.items():
+        store.write_rendering(name, render, reports, verdict, release)
+
+
+def subject_of(url: str, commit: str | None = None, deployment_id: str | None = None) -> Subject:
+    return Subject(url=url.rstrip("/"), commit=commit, deployment_id=deployment_id)

@@ -81,7 +81,7 @@ class _Flight:
 
 
 async def check(run: Run, stages: Sequence[str] = ()) -> tuple[tuple[StageReport, ...], Verdict]:
-    """Run the stages (those that the policy demands, when none is named) against the run's subject, then the gate over their reports.
+    """Run the named stages, or those that the policy demands, against the run's subject; then the gate.
 
     When it is cancelled, what is known by then is kept, with a verdict of HOLD.
     """
@@ -111,7 +111,8 @@ async def _fly_all(flight: _Flight) -> None:
     if flight.is_no_go("smoke"):
         flight.leave_out(ALONE, "smoke is NO-GO, so the target was spared the load")
     await flight.fly_together([stage for stage in ALONE if stage not in flight.reports])
-    flight.add(preflight.report(subject, started_at, (*seen, *await preflight.after(flight.run))))
+    again = await preflight.after(flight.run)
+    flight.add(report.model_copy(update={"results": (*report.results, *again)}))
 
 
 def publish(

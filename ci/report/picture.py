@@ -111,9 +111,9 @@ def _serving(release: Release) -> str:
 def _row(y: int, name: str, word: str, tone: Tone, told: str, lasted: str, bars: str) -> str:
     return "".join(
         (
-            text(_MARGIN, y, cut(name, 14, 84), class_="bold"),
-            text(_MARGIN + 92, y, word, class_=f"word-small {tone}"),
-            text(_MARGIN + 230, y, cut(told, 14, 218), class_="quiet"),
+            text(_MARGIN, y, cut(name, 14, 104), class_="bold"),
+            text(_MARGIN + 108, y, word, class_=f"word-small {tone}"),
+            text(_MARGIN + 246, y, cut(told, 14, 202), class_="quiet"),
             bars,
             text(WIDTH - _MARGIN, y, lasted, class_="quiet", text_anchor="end"),
         )

@@ -298,6 +298,19 @@ class Watch(Section):
     interval: Duration = Field(default=timedelta(seconds=15), description="Between two looks.")
 
 
+class ErrorLog(Section):
+    """New rows that a release brings to the application's own table of errors (PostgreSQL)."""
+
+    database: Variable = Field(default="DATABASE_URL", description="NAME of the environment variable.")
+    table: str = Field(default="error_logs", pattern=r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?$")
+    severities: tuple[str, ...] = Field(
+        default=("error", "critical", "fatal"), min_length=1, description="Values of `severity` that count."
+    )
+    max_new_errors: int = Field(default=0, ge=0, description="New rows that are borne.")
+    duration: Duration = Field(default=timedelta(minutes=2), description="How long to watch.")
+    interval: Duration = Field(default=timedelta(seconds=15), description="Between two looks.")
+
+
 class Purge(Section):
     """A Cloudflare cache before the production URL, to be emptied when production has changed."""
 
@@ -332,7 +345,8 @@ class Deploy(Section):
         description="How long a request whose answer was lost may take to show; after that it has had no effect.",
     )
     verify: Verify = Verify()
-    watch: Watch | None = None
+    watch: Watch | None = Field(default=None, description="New errors by Sentry; without it `error_log`, if any.")
+    error_log: ErrorLog | None = None
     purge: Purge | None = None
     webhook: Variable | None = Field(
         default=None, description="NAME of the variable with the URL that is told how a release ended."
@@ -355,4 +369,5 @@ class Config(Section):
         login, deploy = self.smoke.login, self.deploy
         names = [login.password, login.expired_token] if login else []
         names += [section.token for section in (deploy.watch, deploy.purge) if section]
+        names += [deploy.error_log.database] if deploy.error_log else []
         return tuple(name for name in (*names, deploy.webhook) if name)

@@ -9,7 +9,7 @@ from ci.deploy.judgement import cause_outside, may_roll_back, who_serves
 from ci.deploy.transaction import PROMOTE, ROLLBACK, Result, Transaction
 from ci.deploy.transitions import Phase, Signal
 from ci.deploy.verification import Outlook, Verification, one_pass, verify_production
-from ci.deploy.watch import watch_errors
+from ci.deploy.watch import bearable, configured, watch_errors
 
 
 async def verify(tx: Transaction) -> Result:
@@ -80,11 +80,13 @@ async def _restore_auto_assign(tx: Transaction, project: Project) -> str:
 
 async def _watch(tx: Transaction, seen: Verification) -> Verification:
     """After a promotion that looks right, see whether it brings new errors, when that is configured."""
-    settings = tx.ctx.config.deploy.watch
+    settings = configured(tx.ctx.config.deploy)
     if settings is None or seen.outlook is not Outlook.RIGHT or tx.direction != PROMOTE:
         return seen
-    watched = await watch_errors(tx.ctx, settings, tx.ctx.environ, tx.candidate)
-    if watched.exceeds(settings):
+    arrived = next((event.at for event in tx.journal.release.events if Fact.ARRIVED in event.facts), None)
+    since_s = (tx.ctx.now() - arrived).total_seconds() if arrived else 0
+    watched = await watch_errors(tx.ctx, settings, tx.ctx.environ, tx.candidate, since_s=since_s)
+    if len(watched.errors) > bearable(settings):
         return Verification(Outlook.WRONG, f"{seen.message}, but it brings {watched}")
     return Verification(Outlook.RIGHT, f"{seen.message}; {watched}")
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
+import psycopg
 import pytest
 from aiohttp import web
 
@@ -143,7 +145,7 @@ async def test_it_watches_until_the_time_is_over(world: World):
         settings = Watch(organization="org", project="shop", url=url, duration="2m", interval="15s")
         ctx = world.context(clock=lambda: elapsed[0], pause=pause)
         seen = await watch_errors(ctx, settings, ENVIRON, Subject(url="u", commit="b" * 40))
-    assert (seen.issues, seen.trouble, elapsed[0]) == ((), None, 120)
+    assert (seen.errors, seen.trouble, elapsed[0]) == ((), None, 120)
     assert len(sentry.requests) == 9
 
 
@@ -166,3 +168,55 @@ async def test_a_watch_that_cannot_see_is_told_and_undoes_nothing(world: World, 
     assert (made.end, world.serves) == (ReleaseEnd.PROMOTED, "candidate")
     assert any("could not be watched" in event.message for event in made.events)
     assert SECRET not in made.model_dump_json()
+
+
+@pytest.fixture
+async def error_log(postgres_url: str) -> AsyncIterator[psycopg.AsyncConnection]:
+    async with await psycopg.AsyncConnection.connect(postgres_url, autocommit=True) as db:
+        await db.execute("CREATE SCHEMA watched")
+        columns = "message text, severity text, timestamp timestamptz DEFAULT now()"
+        await db.execute(f"CREATE TABLE watched.error_logs ({columns})")
+        yield db
+        await db.execute("DROP SCHEMA watched CASCADE")
+
+
+async def logged(world: World, url: str | None, **changes: Any) -> Release:
+    settings = {"table": "watched.error_logs", "duration": "40ms", "interval": "10ms"}
+    deploy = {**world.config.model_dump(mode="python")["deploy"], "error_log": {**settings, **changes}}
+    world.config = Config.model_validate({"target": {"production": world.standin.production_url}, "deploy": deploy})
+    ctx = world.context(environ={"DATABASE_URL": url} if url else {})
+    return await release(ctx, stage=world.id("candidate"), test=world.test, verify=world.verify)
+
+
+async def test_only_new_and_severe_rows_count(world: World, postgres_url: str, error_log: psycopg.AsyncConnection):
+    old = (
+        "INSERT INTO watched.error_logs VALUES ('long ago', 'error', now() - interval '1 day'), ('mild', 'info', now())"
+    )
+    await error_log.execute(f"INSERT INTO watched.error_logs VALUES {old}")
+    made = await logged(world, postgres_url)
+    assert (made.end, world.serves) == (ReleaseEnd.PROMOTED, "candidate"), made.events
+    assert any("no new errors" in event.message for event in made.events)
+
+
+async def test_rows_that_a_release_brings_take_it_back(
+    world: World, postgres_url: str, error_log: psycopg.AsyncConnection
+):
+    await error_log.execute("INSERT INTO watched.error_logs VALUES ('x is undefined', 'error', now() + interval '1 h')")
+    made = await logged(world, postgres_url)
+    assert (made.end, world.serves) == (ReleaseEnd.ROLLED_BACK, "baseline"), made.events
+    assert any("x is undefined" in event.message for event in made.events)
+
+
+@pytest.mark.parametrize("change", [{"table": "no_such_table"}, {"database": "OTHER_URL"}])
+async def test_a_table_that_cannot_be_read_is_told_and_undoes_nothing(world: World, postgres_url: str, change):
+    made = await logged(world, postgres_url, **change)
+    assert made.end is ReleaseEnd.PROMOTED
+    assert any("could not be watched for" in event.message for event in made.events)
+
+
+async def test_a_database_that_is_not_there_is_told_without_its_address(world: World):
+    made = await logged(world, "postgresql://ana:hunter22@127.0.0.1:1/app")
+    assert made.end is ReleaseEnd.PROMOTED
+    told = "; ".join(event.message for event in made.events)
+    assert "could not be watched for" in told
+    assert "hunter22" not in told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
@@ -170,18 +171,21 @@ async def test_a_watch_that_cannot_see_is_told_and_undoes_nothing(world: World, 
     assert SECRET not in made.model_dump_json()
 
 
+SCHEMA = f"watched_{os.getpid()}"
+
+
 @pytest.fixture
 async def error_log(postgres_url: str) -> AsyncIterator[psycopg.AsyncConnection]:
     async with await psycopg.AsyncConnection.connect(postgres_url, autocommit=True) as db:
-        await db.execute("CREATE SCHEMA watched")
+        await db.execute(f"CREATE SCHEMA {SCHEMA}")
         columns = "message text, severity text, timestamp timestamptz DEFAULT now()"
-        await db.execute(f"CREATE TABLE watched.error_logs ({columns})")
+        await db.execute(f"CREATE TABLE {SCHEMA}.error_logs ({columns})")
         yield db
-        await db.execute("DROP SCHEMA watched CASCADE")
+        await db.execute(f"DROP SCHEMA {SCHEMA} CASCADE")
 
 
 async def logged(world: World, url: str | None, **changes: Any) -> Release:
-    settings = {"table": "watched.error_logs", "duration": "40ms", "interval": "10ms"}
+    settings = {"table": f"{SCHEMA}.error_logs", "duration": "40ms", "interval": "10ms"}
     deploy = {**world.config.model_dump(mode="python")["deploy"], "error_log": {**settings, **changes}}
     world.config = Config.model_validate({"target": {"production": world.standin.production_url}, "deploy": deploy})
     ctx = world.context(environ={"DATABASE_URL": url} if url else {})
@@ -192,7 +196,7 @@ async def test_only_new_and_severe_rows_count(world: World, postgres_url: str, e
     old = (
         "INSERT INTO watched.error_logs VALUES ('long ago', 'error', now() - interval '1 day'), ('mild', 'info', now())"
     )
-    await error_log.execute(f"INSERT INTO watched.error_logs VALUES {old}")
+    await error_log.execute(f"INSERT INTO {SCHEMA}.error_logs VALUES {old}")
     made = await logged(world, postgres_url)
     assert (made.end, world.serves) == (ReleaseEnd.PROMOTED, "candidate"), made.events
     assert any("no new errors" in event.message for event in made.events)
@@ -201,7 +205,9 @@ async def test_only_new_and_severe_rows_count(world: World, postgres_url: str, e
 async def test_rows_that_a_release_brings_take_it_back(
     world: World, postgres_url: str, error_log: psycopg.AsyncConnection
 ):
-    await error_log.execute("INSERT INTO watched.error_logs VALUES ('x is undefined', 'error', now() + interval '1 h')")
+    await error_log.execute(
+        f"INSERT INTO {SCHEMA}.error_logs VALUES ('x is undefined', 'error', now() + interval '1 h')"
+    )
     made = await logged(world, postgres_url)
     assert (made.end, world.serves) == (ReleaseEnd.ROLLED_BACK, "baseline"), made.events
     assert any("x is undefined" in event.message for event in made.events)

@@ -193,10 +193,8 @@ async def logged(world: World, url: str | None, **changes: Any) -> Release:
 
 
 async def test_only_new_and_severe_rows_count(world: World, postgres_url: str, error_log: psycopg.AsyncConnection):
-    old = (
-        "INSERT INTO watched.error_logs VALUES ('long ago', 'error', now() - interval '1 day'), ('mild', 'info', now())"
-    )
-    await error_log.execute(f"INSERT INTO {SCHEMA}.error_logs VALUES {old}")
+    rows = "('long ago', 'error', now() - interval '1 day'), ('mild', 'info', now())"
+    await error_log.execute(f"INSERT INTO {SCHEMA}.error_logs VALUES {rows}")
     made = await logged(world, postgres_url)
     assert (made.end, world.serves) == (ReleaseEnd.PROMOTED, "candidate"), made.events
     assert any("no new errors" in event.message for event in made.events)

@@ -5,7 +5,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-WORKERS ?= 2
+WORKERS ?= 3
 EVIDENCE ?= evidence
 
 .DEFAULT_GOAL := help
@@ -42,7 +42,8 @@ lint: setup
 
 pytest: setup
 	@rm -f .coverage .coverage.*
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=
+	$(BIN)/pytest -n $(WORKERS) -m "not alone" --cov --cov-report=
+	$(BIN)/pytest -m alone --cov --cov-append --cov-report=term --cov-fail-under=90
 
 drill: setup ## Inject every flaw and demand that the right check fails
 	@$(BIN)/gonogo drill --evidence $(EVIDENCE)/drill

@@ -15,6 +15,8 @@ from ci.engine.http import BYPASS_HEADER, USER_AGENT
 from ci.load import generator
 from ci.model import CheckResult, ErrorKind, Outcome, StageReport
 
+pytestmark = pytest.mark.alone
+
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 LOAD = "users: 20, rate: 8, warm_up: 300ms, duration: 1s, request_timeout: 1s, min_requests: 60"
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -36,7 +38,20 @@ def scene(loop: asyncio.AbstractEventLoop, tmp_path_factory: pytest.TempPathFact
     loop.run_until_complete(staged.__aexit__(None, None, None))
 
 
-@pytest.mark.parametrize("flaw", all_flaws(), ids=lambda flaw: flaw.name)
+def flaws(*, under_load: bool) -> list[Flaw]:
+    return [flaw for flaw in all_flaws() if (flaw.stage in pipeline.ALONE) is under_load]
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("flaw", flaws(under_load=True), ids=lambda flaw: flaw.name)
+def test_load_notices(flaw: Flaw, scene: Scene, loop: asyncio.AbstractEventLoop, tmp_path: Path) -> None:
+    load = scene.config.load.model_copy(update={"warm_up": timedelta(seconds=1), "duration": timedelta(seconds=5)})
+    short = dataclasses.replace(scene, config=scene.config.model_copy(update={"load": load}))
+    drilled = loop.run_until_complete(drill_one(short, flaw, tmp_path))
+    assert (drilled.decision, drilled.failed) == (Decision.NO_GO, (flaw.check,))
+
+
+@pytest.mark.parametrize("flaw", flaws(under_load=False), ids=lambda flaw: flaw.name)
 def test_the_named_check_notices(flaw: Flaw, scene: Scene, loop: asyncio.AbstractEventLoop, tmp_path: Path) -> None:
     drilled = loop.run_until_complete(drill_one(scene, flaw, tmp_path))
     assert drilled.decision is Decision.NO_GO

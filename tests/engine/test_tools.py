@@ -1,8 +1,9 @@
 import asyncio
+import contextlib
 import os
 import sys
-from pathlib import Path
 
+import psutil
 import pytest
 
 from ci.engine.tools import run_tool
@@ -59,12 +60,13 @@ time.sleep(600)
 """
 
 
-def alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
+def all_end(pids: list[int]) -> bool:
+    """Whether all of them are gone, or go at once: a killed process takes a moment to die."""
+    running = []
+    for pid in pids:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            running.append(psutil.Process(pid))
+    return not psutil.wait_procs(running, timeout=20)[1]
 
 
 async def test_a_hanging_program_and_its_children_are_ended(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,7 +76,7 @@ async def test_a_hanging_program_and_its_children_are_ended(monkeypatch: pytest.
         await run_tool(python(WITH_CHILD), timeout_s=1.5, on_line=lambda line: pids.extend(map(int, line.split())))
     assert caught.value.kind is ErrorKind.TIMEOUT
     assert len(pids) == 2
-    assert not any(alive(pid) for pid in pids)
+    assert all_end(pids)
 
 
 async def test_cancelling_ends_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +87,7 @@ async def test_cancelling_ends_the_program(monkeypatch: pytest.MonkeyPatch) -> N
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert not any(alive(pid) for pid in pids)
+    assert all_end(pids)
 
 
 async def test_the_environment_is_only_what_is_given() -> None:

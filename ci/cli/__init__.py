@@ -75,5 +75,8 @@ def _explain(error: Exception) -> Exit:
         case CannotRun():
             say(f"HOLD: {error}")
             return Exit.HOLD
+        case ModuleNotFoundError():
+            say(f"HOLD: the library `{error.name}` is not installed: install it with `pip install 'gonogo[all]'`")
+            return Exit.HOLD
         case _:
             raise error

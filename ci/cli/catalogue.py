@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ci.cli.session import Exit, Session, common, fail, nearest
+from ci.cli.session import Exit, Session, common, fail, nearest, say
 
 
 @click.command()
@@ -37,6 +37,7 @@ def checks(session: Session, write_docs: Path | None) -> None:
 @common
 def explain(session: Session, check_id: str) -> None:
     """One check: why it is made, how to mend what it finds, which flaw proves it."""
+    from ci.errors import CannotRun
     from ci.pipeline import catalogue
     from ci.rehearsal.flaws import by_check
     from ci.report import docs
@@ -47,8 +48,13 @@ def explain(session: Session, check_id: str) -> None:
         fail(Exit.USAGE, f"there is no check {check_id}; {hint}")
     if session.as_json:
         click.echo(specs[check_id].model_dump_json())
-    else:
-        click.echo(docs.page(specs[check_id], by_check().get(check_id, ())))
+        return
+    try:
+        flaws = by_check().get(check_id, ())
+    except CannotRun as error:
+        say(f"which flaws prove it is not known here: {error}")
+        flaws = ()
+    click.echo(docs.page(specs[check_id], flaws))
 
 
 @click.command()

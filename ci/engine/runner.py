@@ -28,11 +28,11 @@ from ci.model import (
 E = TypeVar("E")
 
 
-def explain(error: BaseException) -> CheckError:
-    """What an exception means for a check that met it."""
+def explain(error: BaseException, *, extra: str = "all") -> CheckError:
+    """What an exception means for a check that met it; `extra` names the extra that brings a missing library."""
     match error:
         case BaseExceptionGroup():
-            return explain(error.exceptions[0])
+            return explain(error.exceptions[0], extra=extra)
         case CannotRun():
             return CheckError(kind=error.kind, message=str(error))
         case TimeoutError() | httpx.TimeoutException():
@@ -42,8 +42,8 @@ def explain(error: BaseException) -> CheckError:
         case asyncio.CancelledError() | KeyboardInterrupt():
             return CheckError(kind=ErrorKind.INTERRUPTED, message="the run was interrupted")
         case ModuleNotFoundError():
-            stage_extra = f"the library `{error.name}` is not installed: install the stage's extra, gonogo[…]"
-            return CheckError(kind=ErrorKind.TOOL_MISSING, message=stage_extra)
+            missing = f"the library `{error.name}` is not installed: install it with `pip install 'gonogo[{extra}]'`"
+            return CheckError(kind=ErrorKind.TOOL_MISSING, message=missing)
         case _:
             return CheckError(kind=ErrorKind.BUG, message=f"{type(error).__name__}: {error}")
 
@@ -106,7 +106,7 @@ async def run_stage(
         async with asyncio.timeout(timeout_s):
             report = await body()
     except Exception as error:
-        why = explain(error)
+        why = explain(error, extra=stage)
         if why.kind is ErrorKind.TIMEOUT and not str(error):
             why = CheckError(kind=ErrorKind.TIMEOUT, message=f"the stage did not finish within {timeout_s:g} s")
         report = StageReport(

@@ -163,3 +163,17 @@ def test_promote_refuses_without_a_verdict(tmp_path: Path) -> None:
     done = gonogo("promote", "--deployment", "dpl_1", cwd=tmp_path, VERCEL_TOKEN="t" * 24, VERCEL_PROJECT_ID="prj_1")
     assert done.returncode == 3
     assert "run `gonogo check` first" in done.stderr
+
+
+def test_a_missing_library_is_hold_with_the_extra_that_brings_it(tmp_path: Path) -> None:
+    """A job installs only the extras that it needs; what another stage needs is then not there."""
+    blocker = "import sys\nfor name in ('aiohttp', 'starlette', 'numpy'):\n    sys.modules[name] = None\n"
+    (tmp_path / "sitecustomize.py").write_text(blocker)
+    path = f"{tmp_path}{os.pathsep}{ROOT}"
+    rehearsed = gonogo("rehearse", cwd=tmp_path, PYTHONPATH=path)
+    assert rehearsed.returncode == 3
+    assert "pip install 'gonogo[all]'" in rehearsed.stderr
+    explained = gonogo("explain", "smoke/login", cwd=tmp_path, PYTHONPATH=path)
+    assert explained.returncode == 0
+    assert "# smoke/login" in explained.stdout
+    assert "not known here" in explained.stderr

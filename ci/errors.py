@@ -3,6 +3,7 @@
 GonogoError
   ConfigError   the user can mend it     -> exit code 2
   CannotRun     there is no answer       -> Outcome.ERROR, HOLD
+  NotApplicable there is no question     -> Outcome.SKIP
 """
 
 from __future__ import annotations
@@ -24,3 +25,7 @@ class CannotRun(GonogoError):
     def __init__(self, kind: ErrorKind, message: str) -> None:
         super().__init__(message)
         self.kind = kind
+
+
+class NotApplicable(GonogoError):
+    """A check has nothing to ask of this target; the message says what to write in gonogo.yaml to have it made."""

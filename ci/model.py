@@ -153,10 +153,14 @@ class Finding(Model):
     """Tells two findings of one check at one place apart."""
 
     @property
+    def place(self) -> str:
+        """Where it is, across commits and deployments: a file, or a path on the target."""
+        return self.location.path or _path_of(self.location.url) or ""
+
+    @property
     def fingerprint(self) -> str:
         """Identity across commits and deployments: no line number, wording or host takes part."""
-        place = self.location.path or _path_of(self.location.url) or ""
-        return hashlib.sha256(f"{self.check_id}\0{place}\0{self.key}".encode()).hexdigest()[:16]
+        return hashlib.sha256(f"{self.check_id}\0{self.place}\0{self.key}".encode()).hexdigest()[:16]
 
 
 class CheckError(Model):
@@ -241,6 +245,8 @@ class StageReport(Model):
     results: tuple[CheckResult, ...]
     not_run: str | None = None
     """Why the stage was not run at all."""
+    left_out: str | None = None
+    """What of the stage was left out on purpose: the results answer for the rest alone."""
     measures: tuple[Measure, ...] = ()
     plots: tuple[Plot, ...] = ()
 

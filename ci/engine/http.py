@@ -32,6 +32,8 @@ stamina.instrumentation.set_on_retry_hooks([])
 
 _RETRIED = (httpx.ConnectError, httpx.ConnectTimeout)
 _RETRIED_WHEN_SAFE = (*_RETRIED, httpx.ReadError, httpx.RemoteProtocolError)
+_FIREWALLS = {"x-vercel-mitigated": "Vercel", "cf-mitigated": "Cloudflare"}
+"""Headers by which a firewall says that it answered itself, and whose firewall that is."""
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -92,12 +94,13 @@ class _Guard:
 
     def after(self, response: httpx.Response, url: httpx.URL) -> None:
         """Refuse answers that are not the application's own."""
-        if mitigation := response.headers.get("x-vercel-mitigated"):
-            raise CannotRun(
-                ErrorKind.CHALLENGED,
-                f"Vercel's firewall answered {url} with `{mitigation}` in the application's place; "
-                "let the checks pass by a firewall bypass rule for their user agent and address",
-            )
+        for header, whose in _FIREWALLS.items():
+            if mitigation := response.headers.get(header):
+                raise CannotRun(
+                    ErrorKind.CHALLENGED,
+                    f"{whose}'s firewall answered {url} with `{mitigation}` in the application's place; "
+                    "let the checks pass by a firewall bypass rule for their user agent and address",
+                )
         if response.status_code == 429 and not self._expects_429:
             pause = response.headers.get("retry-after")
             wait = f" (Retry-After: {pause})" if pause else ""

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 from ci.config import Config
 from ci.engine.evidence import EvidenceStore
 from ci.engine.http import HttpFactory
 from ci.engine.progress import Progress
 from ci.model import Subject
+
+Part = Literal["live", "code"]
+"""A part of the security stage: the probes of the target, or the scan of the repository."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +28,12 @@ class Run:
     store: EvidenceStore
     progress: Progress
     baseline_url: str | None = None
+    folder: Path = Path()
+    """Somewhere in the application's repository."""
+    part: Part | None = None
+    """The only part of the security stage to run; both when none is named."""
+    since: str | None = None
+    """A revision: of the code only what was added since then is judged."""
 
     @property
     def url(self) -> str:

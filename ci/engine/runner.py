@@ -12,7 +12,7 @@ import httpx
 
 from ci.engine.check import Check
 from ci.engine.progress import Progress
-from ci.errors import CannotRun
+from ci.errors import CannotRun, NotApplicable
 from ci.model import (
     CheckError,
     CheckResult,
@@ -53,6 +53,11 @@ def errored(spec: CheckSpec, error: CheckError) -> CheckResult:
     return CheckResult(spec=spec, outcome=Outcome.ERROR, error=error)
 
 
+def skipped(spec: CheckSpec, reason: str) -> CheckResult:
+    """The result of a check that has nothing to ask of this target."""
+    return CheckResult(spec=spec, outcome=Outcome.SKIP, skip_reason=reason)
+
+
 def judged(spec: CheckSpec, seen: Iterable[Evidence | Finding]) -> CheckResult:
     """The result of a check that yielded these. Nothing at all is an ERROR: it has examined nothing."""
     items = tuple(seen)
@@ -69,6 +74,8 @@ def judge(check: Check[E], evidence: E) -> CheckResult:
     started = time.perf_counter()
     try:
         result = judged(check.spec, check.judge(evidence))
+    except NotApplicable as reason:
+        result = skipped(check.spec, str(reason))
     except Exception as error:
         result = errored(check.spec, explain(error))
     return result.model_copy(update={"duration_s": time.perf_counter() - started})
@@ -84,6 +91,8 @@ async def probe_and_judge(
     try:
         async with asyncio.timeout(timeout_s):
             evidence = await probe()
+    except NotApplicable as reason:
+        return tuple(skipped(check.spec, str(reason)) for check in checks)
     except Exception as error:
         why = explain(error)
         return tuple(errored(check.spec, why) for check in checks)

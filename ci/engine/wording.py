@@ -29,8 +29,11 @@ def stage_word(report: StageReport) -> str:
 
 
 def stage_in_words(report: StageReport) -> str:
-    """As in `1 failed, 12 passed`, or why the stage was not run."""
-    return report.not_run or counts_in_words(result.outcome for result in report.results)
+    """As in `1 failed, 12 passed`, or why the stage was not run; and what was left out."""
+    if report.not_run:
+        return report.not_run
+    left_out = f"; left out: {report.left_out}" if report.left_out else ""
+    return counts_in_words(result.outcome for result in report.results) + left_out
 
 
 def result_in_words(result: CheckResult) -> Iterator[tuple[str, str]]:

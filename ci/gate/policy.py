@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from ci.config.shape import Gate
+from ci.config.shape import Gate, Waiver
+from ci.gate.waivers import Waivers, called
 from ci.model import CheckResult, Decision, Finding, Outcome, Reason, StageReport, Subject, Verdict
 
 PREFLIGHT = "preflight"
@@ -31,6 +32,7 @@ class _Case:
     checks: tuple[str, ...]
     reports: tuple[StageReport, ...]
     now: datetime
+    waivers: Waivers
 
     def required(self) -> Iterator[StageReport]:
         return (report for report in self.reports if report.stage in self.stages)
@@ -42,8 +44,11 @@ class _Case:
     def findings(self) -> Iterator[tuple[StageReport, Finding]]:
         return ((report, finding) for report in self.own() for result in report.results for finding in result.findings)
 
-    def waived(self) -> set[str]:
-        return {waiver.fingerprint for waiver in self.policy.waivers if waiver.expires >= self.now.date()}
+    def whole(self) -> bool:
+        """Whether everything that there is to judge was judged."""
+        judged = {report.stage for report in self.own() if not report.left_out}
+        errors = any(result.error for report in self.own() for result in report.results)
+        return {entry.partition("/")[0] for entry in self.policy.required} <= judged and not errors
 
 
 Rule = Callable[[_Case], Iterator[Reason]]
@@ -56,19 +61,26 @@ def decide(
     *,
     now: datetime,
     only: Sequence[str] | None = None,
+    target: bool = True,
 ) -> Verdict:
-    """The verdict about `subject`. `only` narrows the demand to some stages and makes the verdict partial."""
+    """The verdict about `subject`.
+
+    `only` narrows the demand to some stages and makes the verdict partial, as does a report that leaves something
+    out. Without a `target`, nothing but the repository was judged: there is no preflight then.
+    """
     stages = tuple(dict.fromkeys(entry.partition("/")[0] for entry in policy.required))
     demanded = stages if only is None else tuple(only)
     checks = tuple(entry for entry in policy.required if "/" in entry and entry.partition("/")[0] in demanded)
-    case = _Case(policy, subject, (PREFLIGHT, *demanded), checks, tuple(reports), now)
+    bound = (PREFLIGHT, *demanded) if target else demanded
+    waivers = Waivers(policy.waivers, now.astimezone(UTC).date())
+    case = _Case(policy, subject, bound, checks, tuple(reports), now, waivers)
     reasons = tuple(reason for rule in _RULES for reason in rule(case))
     decisions = {reason.decision for reason in reasons}
     return Verdict(
         decision=Decision.NO_GO if Decision.NO_GO in decisions else Decision.HOLD if decisions else Decision.GO,
         subject=subject,
         stages=demanded,
-        partial=not set(stages) <= set(demanded),
+        partial=not target or not set(stages) <= set(demanded) or any(r.left_out for r in case.required()),
         reasons=reasons,
         notes=tuple(note for rule in _NOTES for note in rule(case)),
         decided_at=now,
@@ -77,9 +89,8 @@ def decide(
 
 
 def _no_findings(case: _Case) -> Iterator[Reason]:
-    waived = case.waived()
     for report, finding in case.findings():
-        if finding.severity.rank >= case.policy.fail_on.rank and finding.fingerprint not in waived:
+        if finding.severity.rank >= case.policy.fail_on.rank and not case.waivers.accept(finding):
             yield Reason(
                 rule="no-findings",
                 decision=Decision.NO_GO,
@@ -92,7 +103,7 @@ def _no_findings(case: _Case) -> Iterator[Reason]:
 
 def _complete(case: _Case) -> Iterator[Reason]:
     counts = Counter(report.stage for report in case.reports)
-    if not case.stages[1:]:
+    if not set(case.stages) - {PREFLIGHT}:
         yield _hold("complete", "no stage was demanded, so nothing was decided")
     for stage in case.stages:
         if not counts[stage]:
@@ -150,6 +161,10 @@ def _partial(case: _Case) -> Iterator[Reason]:
     if missing:
         message = f"not judged here: {', '.join(sorted(missing))}; this verdict promotes nothing"
         yield Reason(rule="partial", message=message)
+    for report in case.required():
+        if report.left_out:
+            message = f"left out: {report.left_out}; this verdict promotes nothing"
+            yield Reason(rule="partial", stage=report.stage, message=message)
 
 
 def _optional_errors(case: _Case) -> Iterator[Reason]:
@@ -165,25 +180,33 @@ def _flaky(case: _Case) -> Iterator[Reason]:
 
 
 def _waivers(case: _Case) -> Iterator[Reason]:
-    standing = {finding.fingerprint: (report, finding) for report, finding in case.findings()}
-    for waiver in case.policy.waivers:
-        found = standing.get(waiver.fingerprint)
-        if found is None:
-            message = f"the waiver of {waiver.owner} meets no finding: remove it"
-            yield Reason(rule="waivers", fingerprint=waiver.fingerprint, message=message)
-            continue
-        report, finding = found
-        if waiver.expires < case.now.date():
-            message = f"the waiver of {waiver.owner} expired on {waiver.expires}: {finding.message}"
-        else:
-            message = f"waived by {waiver.owner} until {waiver.expires} ({waiver.reason}): {finding.message}"
-        yield Reason(
-            rule="waivers",
-            stage=report.stage,
-            check_id=finding.check_id,
-            message=message,
-            fingerprint=finding.fingerprint,
-        )
+    stages = {finding.fingerprint: report.stage for report, finding in case.findings()}
+    for waiver, findings in case.waivers.met([finding for _, finding in case.findings()]):
+        for finding in findings:
+            if case.waivers.expired(waiver):
+                message = f"{called(waiver)} expired on {waiver.expires}: {finding.message}"
+            else:
+                message = f"waived by {waiver.owner} until {waiver.expires} ({waiver.reason}): {finding.message}"
+            yield Reason(
+                rule="waivers",
+                stage=stages[finding.fingerprint],
+                check_id=finding.check_id,
+                message=message,
+                fingerprint=finding.fingerprint,
+            )
+        if not findings:
+            meant = "remove it" if _examined(case, waiver) else "but what it is for was not wholly judged here"
+            late = f", and expired on {waiver.expires}" if case.waivers.expired(waiver) else ""
+            message = f"{called(waiver)} meets no finding{late}: {meant}"
+            yield Reason(rule="waivers", fingerprint=waiver.fingerprint, check_id=waiver.check, message=message)
+
+
+def _examined(case: _Case, waiver: Waiver) -> bool:
+    """Whether the waiver's finding would have been found, if it were still there."""
+    if waiver.check is None:
+        return case.whole()
+    answered = (Outcome.PASS, Outcome.FAIL)
+    return any(result.spec.id == waiver.check and result.outcome in answered for _, result in _results(case))
 
 
 def _minor(case: _Case) -> Iterator[Reason]:

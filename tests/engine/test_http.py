@@ -91,6 +91,7 @@ async def test_the_budget_is_shared_by_all_clients_and_ends_the_run() -> None:
         (answers("", status=302, headers={"location": "https://vercel.com/sso-api?url=x"}), ErrorKind.LOGIN_WALL),
         (answers("", status=429, headers={"retry-after": "7"}), ErrorKind.RATE_LIMITED),
         (answers("", status=403, headers={"x-vercel-mitigated": "challenge"}), ErrorKind.CHALLENGED),
+        (answers("", status=403, headers={"cf-mitigated": "challenge"}), ErrorKind.CHALLENGED),
     ],
 )
 async def test_answers_in_the_applications_place_are_not_answers(handler: object, kind: ErrorKind) -> None:

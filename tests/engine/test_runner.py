@@ -7,7 +7,7 @@ import pytest
 from ci.engine.check import Check, check, collect, declare, declared, finding
 from ci.engine.progress import Silence
 from ci.engine.runner import explain, judge, probe_and_judge, run_stage
-from ci.errors import CannotRun
+from ci.errors import CannotRun, NotApplicable
 from ci.model import ErrorKind, Evidence, Finding, Outcome, StageReport
 from tests.runs import SUBJECT, passed, report, spec
 
@@ -28,6 +28,23 @@ def blind(number: int) -> Iterator[Evidence | Finding]:
 def crash(number: int) -> Iterator[Evidence | Finding]:
     yield Evidence(summary="so far so good")
     raise KeyError(number)
+
+
+@check(spec("smoke/elsewhere"))
+def elsewhere(number: int) -> Iterator[Evidence | Finding]:
+    yield Evidence(summary="so far so good")
+    raise NotApplicable("write smoke.elsewhere")
+
+
+async def test_what_does_not_apply_is_skipped_with_its_reason() -> None:
+    result = judge(elsewhere, 1)
+    assert (result.outcome, result.skip_reason) == (Outcome.SKIP, "write smoke.elsewhere")
+
+    async def probe() -> int:
+        raise NotApplicable("write smoke.nothing")
+
+    results = await probe_and_judge([small, blind], probe, timeout_s=5)
+    assert [(result.outcome, result.skip_reason) for result in results] == [(Outcome.SKIP, "write smoke.nothing")] * 2
 
 
 def test_judging() -> None:

@@ -2,7 +2,7 @@
 
 import base64
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from argon2 import PasswordHasher
@@ -58,6 +58,12 @@ class Accounts:
             row = connection.execute(select(users).where(users.c.email == email.lower())).one_or_none()
         matches = _matches(row.password_hash if row else self._nobodys_hash, password)
         return _user_of(row) if row and (matches or any_password) else None
+
+    def rename(self, user: User, name: str) -> User:
+        """Give the user another name."""
+        with self._engine.begin() as connection:
+            connection.execute(update(users).where(users.c.id == user.id).values(name=name))
+        return replace(user, name=name)
 
     def find(self, identifier: str) -> User | None:
         """The user with this id."""

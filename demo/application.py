@@ -2,12 +2,12 @@
 
 import structlog
 from fastapi import FastAPI
-from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
 from . import assets, errors, services
 from .body_limit import BodyLimitMiddleware
 from .context import RequestContextMiddleware
+from .cross_origin import CrossOriginMiddleware
 from .errors import ErrorBoundaryMiddleware
 from .flaws_under_load import LoadFlawsMiddleware
 from .openapi import describe
@@ -48,7 +48,7 @@ def _add_middleware(app: FastAPI, parts: services.Services) -> None:
     app.add_middleware(RateLimitMiddleware, limiter=parts.limiter, endpoints=endpoints)
     if parts.settings.allowed_origins:
         app.add_middleware(
-            CORSMiddleware,
+            CrossOriginMiddleware,
             allow_origins=parts.settings.allowed_origins,
             allow_methods=["GET", "POST", "PUT", "DELETE", "OPTIONS"],
             allow_headers=["authorization", "content-type", "x-csrf-token", "x-request-id"],

@@ -1,6 +1,7 @@
 """Static files under names that contain a hash of their content, so that they may be cached for ever."""
 
 import mimetypes
+import secrets
 from hashlib import sha256
 from pathlib import Path
 
@@ -8,8 +9,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from . import flaws
+
 PUBLIC_FOLDER = Path(__file__).parent / "public"
 _FOLDER = Path(__file__).parent / "static"
+# Made up at every start, for the flaws that put a secret into a script.
+_PAYMENT_KEY = "_".join(["sk", "live", secrets.token_hex(12)])
+_SESSION_SECRET = secrets.token_hex(16)
 _IMMUTABLE = "public, max-age=31536000, immutable"
 
 
@@ -32,7 +38,12 @@ async def serve(request: Request) -> Response:
     if name not in _CONTENT:
         raise HTTPException(404)
     media_type = mimetypes.guess_type(name)[0]
-    return Response(_CONTENT[name], media_type=media_type, headers={"cache-control": _IMMUTABLE})
+    content = _CONTENT[name]
+    if name.endswith(".js") and flaws.active(request, "bundle-secret"):
+        content += f'\nconst payments = "{_PAYMENT_KEY}";\n'.encode()
+    if name.endswith(".js") and flaws.active(request, "bundle-server-key"):
+        content += f'\nconst settings = {{SESSION_SECRET: "{_SESSION_SECRET}"}};\n'.encode()
+    return Response(content, media_type=media_type, headers={"cache-control": _IMMUTABLE})
 
 
 async def favicon(request: Request) -> Response:

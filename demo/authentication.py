@@ -17,6 +17,7 @@ from .tokens import unverified_claims
 
 SESSION_COOKIE = "__Host-session"
 CSRF_HEADER = "x-csrf-token"
+_TEN_YEARS_SECONDS = 10 * 365 * 24 * 60 * 60
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 _bearer = HTTPBearer(scheme_name="accessToken", description="An access token from login or refresh.", auto_error=False)
@@ -53,8 +54,16 @@ async def signed_in_for_profile(request: Request, bearer: _Bearer, cookie: _Cook
     return await signed_in(request, bearer, cookie)
 
 
+async def signed_in_for_update(request: Request, bearer: _Bearer, cookie: _Cookie) -> Session:
+    """As ``signed_in``, unless the flaw lets everybody change things who brings no credentials at all."""
+    if flaws.active(request, "open-profile-update") and not bearer and not cookie:
+        return NOBODY
+    return await signed_in(request, bearer, cookie)
+
+
 SignedIn = Annotated[Session, Depends(signed_in)]
 SignedInForProfile = Annotated[Session, Depends(signed_in_for_profile)]
+SignedInForUpdate = Annotated[Session, Depends(signed_in_for_update)]
 
 
 async def by_cookie(request: Request) -> Session | None:
@@ -63,9 +72,17 @@ async def by_cookie(request: Request) -> Session | None:
     return await run_in_threadpool(services.of(request).sessions.by_cookie, cookie) if cookie else None
 
 
-def set_session_cookie(response: Response, value: str) -> None:
+def set_session_cookie(request: Request, response: Response, value: str) -> None:
     """Hand the session to the browser, out of reach of scripts, of other hosts and of other sites' forms."""
-    response.set_cookie(SESSION_COOKIE, value, max_age=SESSION_SECONDS, secure=True, httponly=True, samesite="lax")
+    response.set_cookie(
+        SESSION_COOKIE,
+        value,
+        max_age=_TEN_YEARS_SECONDS if flaws.active(request, "cookie-immortal") else SESSION_SECONDS,
+        path="/api" if flaws.active(request, "cookie-wrong-path") else "/",
+        secure=not flaws.active(request, "cookie-insecure"),
+        httponly=not flaws.active(request, "cookie-readable"),
+        samesite=None if flaws.active(request, "cookie-cross-site") else "lax",
+    )
 
 
 def clear_session_cookie(response: Response) -> None:
@@ -95,5 +112,7 @@ def _take_its_word(request: Request, token: str) -> Session | None:
 
 def _demand_csrf_token(request: Request, session: Session) -> None:
     sent = request.headers.get(CSRF_HEADER, "")
-    if not hmac.compare_digest(sent.encode(), session.csrf_token.encode()):
+    if flaws.active(request, "csrf-ignored") or (sent and flaws.active(request, "csrf-any-token")):
+        return
+    if flaws.active(request, "csrf-refuses") or not hmac.compare_digest(sent.encode(), session.csrf_token.encode()):
         raise ApiError(403, "csrf_failed", f"The header {CSRF_HEADER} must carry the CSRF token of this session.")

@@ -4,7 +4,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from . import errors
+from . import errors, flaws
 
 MAX_BODY_BYTES = 64 * 1024
 
@@ -21,7 +21,10 @@ class BodyLimitMiddleware:
             return
         announced = Headers(scope=scope).get("content-length", "0")
         if announced.isdigit() and int(announced) > MAX_BODY_BYTES:
-            await errors.from_api_error(Request(scope), _too_large())(scope, receive, send)
+            request = Request(scope)
+            if flaws.active(request, "oversize-500"):
+                raise RuntimeError("flaw: oversize-500")
+            await errors.from_api_error(request, _too_large())(scope, receive, send)
             return
         received = 0
 

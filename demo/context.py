@@ -3,7 +3,7 @@
 import re
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from uuid import uuid4
 
@@ -18,6 +18,7 @@ from .settings import Settings
 _SCOPE_KEY = "demo.context"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
+_ONE_NONCE_FOR_ALL = secrets.token_urlsafe(16)
 _log = structlog.get_logger("demo.requests")
 
 
@@ -52,6 +53,9 @@ class RequestContextMiddleware:
             return
         context = _read(scope, trust_any_peer=self._settings.vercel)
         inner = {**scope, _SCOPE_KEY: context, flaws.SCOPE_KEY: self._flaws_for(context.host)}
+        request = HTTPConnection(inner)
+        if flaws.active(request, "nonce-repeated"):
+            inner[_SCOPE_KEY] = replace(context, nonce=_ONE_NONCE_FOR_ALL)
         if scope["method"] == "HEAD":  # RFC 9110, section 9.3.2: as GET, and the server leaves out the content
             inner["method"] = "GET"
         status, started = 0, time.perf_counter()

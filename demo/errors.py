@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import context, error_reporting, flaws, templates
+from .left_lying import left_lying
 
 _log = structlog.get_logger("demo.errors")
 
@@ -71,7 +72,9 @@ def answer(
     if request.url.path.startswith("/api/"):
         body = ErrorBody(error=code, message=message, request_id=request_id, fields=fields)
         return JSONResponse(body.model_dump(exclude_none=True), status, dict(headers or {}))
-    page = templates.render(request, "error.html", title=HTTPStatus(status).phrase, message=message)
+    page = templates.render(
+        request, "error.html", title=HTTPStatus(status).phrase, message=message, path=request.url.path
+    )
     return HTMLResponse(page, status, dict(headers or {}))
 
 
@@ -96,6 +99,8 @@ async def _http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, AnyHTTPException)
     if error.status_code == HTTPStatus.NOT_FOUND:
         return _not_found(request)
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED and flaws.active(request, "method-trace"):
+        return PlainTextResponse("".join(traceback.format_exception(error)), 405)
     status = HTTPStatus(error.status_code)
     return answer(request, status, status.name.lower(), f"{status.phrase}.", error.headers)
 
@@ -103,6 +108,8 @@ async def _http_exception(request: Request, error: Exception) -> Response:
 def _not_found(request: Request) -> Response:
     if flaws.active(request, "soft-404"):
         return HTMLResponse(templates.render(request, "index.html"))
+    if exposed := left_lying(request):
+        return exposed
     return answer(request, 404, "not_found", "There is nothing at this address.")
 
 
@@ -115,6 +122,8 @@ async def _invalid_request(request: Request, error: Exception) -> Response:
         if flaws.active(request, "stack-trace"):
             return PlainTextResponse("".join(traceback.format_exception(error)), 500)
         return answer(request, 400, "malformed_json", "The body is not valid JSON.")
+    if flaws.active(request, "wrong-types-500"):
+        return answer(request, 500, "internal_error", "Something went wrong on our side; it has been logged.")
     # The messages say what was wanted; what was sent is not repeated.
     fields = [FieldProblem(field=_field(problem["loc"]), message=problem["msg"]) for problem in problems]
     return answer(request, 400, "invalid_request", "The request is not valid; see fields.", fields=fields)

@@ -15,7 +15,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from . import context, errors
+from . import context, errors, flaws
 from .settings import Settings
 
 EXCLUDED = (
@@ -28,6 +28,8 @@ EXCLUDED = (
 """Paths that others call on their own schedule (and files): these and what lies below them are not limited."""
 
 _LOGIN = "/api/auth/login"
+_REPORT = "/api/errors/log"
+_WEBHOOK = "/api/billing/webhook"
 _WINDOW_SECONDS = 60
 _REDIS_REST_SECONDS = 5.0
 _STANDINGS_KEY = "demo.rate_limit.standings"
@@ -61,23 +63,28 @@ class RateLimiter:
     def __init__(self, settings: Settings) -> None:
         self.enabled = settings.rate_limit_enabled
         self._default = RateLimitItemPerMinute(settings.rate_limit_per_minute)
-        self._login = RateLimitItemPerMinute(settings.login_rate_limit_per_minute, namespace="LOGIN")
+        self._special = {
+            _LOGIN: RateLimitItemPerMinute(settings.login_rate_limit_per_minute, namespace="LOGIN"),
+            _REPORT: RateLimitItemPerMinute(settings.report_rate_limit_per_minute, namespace="REPORT"),
+            _WEBHOOK: RateLimitItemPerMinute(settings.report_rate_limit_per_minute, namespace="WEBHOOK"),
+        }
         self._memory = MovingWindowRateLimiter(MemoryStorage())
         self._redis = _in_redis(settings.redis_url.get_secret_value()) if settings.redis_url else None
         self._redis_rests_until = 0.0
 
     async def spend(self, request: Request, dimension: str, who: str) -> None:
         """Count the request against ``who`` at this endpoint; raises a 429 ``ApiError`` when the quota is used up."""
-        if not self.enabled:
+        if not self.enabled or flaws.active(request, "limit-off"):
             return
-        item = self._login if request.scope[_ENDPOINT_KEY] == _LOGIN else self._default
+        item = self._special.get(request.scope[_ENDPOINT_KEY], self._default)
         key = (dimension, who, request.scope[_ENDPOINT_KEY])
         standing = await self._count(item, dimension, key)
         request.scope[_STANDINGS_KEY].append(standing)
         if standing.remaining < 0:
             wait = str(standing.reset_seconds)
             message = f"Too many requests. Try again in {wait} seconds."
-            raise errors.ApiError(429, "rate_limited", message, {"retry-after": wait})
+            pause = {} if flaws.active(request, "no-retry-after") else {"retry-after": wait}
+            raise errors.ApiError(429, "rate_limited", message, pause)
 
     async def _count(self, item: RateLimitItemPerMinute, dimension: str, key: tuple[str, ...]) -> _Standing:
         if self._redis and time.monotonic() >= self._redis_rests_until:
@@ -113,7 +120,7 @@ class RateLimitMiddleware:
         self._endpoints = endpoints
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not self._limiter.enabled or _excluded(scope["path"]):
+        if scope["type"] != "http" or not self._limiter.enabled or _excluded(Request(scope)):
             await self._app(scope, receive, send)
             return
         standings: list[_Standing] = []
@@ -130,12 +137,22 @@ class RateLimitMiddleware:
 
         request = Request(scope)
         try:
-            await self._limiter.spend(request, "ip", context.of(request).client_ip)
+            await self._limiter.spend(request, "ip", _client_of(request))
         except errors.ApiError as refused:
             await errors.from_api_error(request, refused)(scope, receive, send_with_standing)
             return
         await self._app(scope, receive, send_with_standing)
 
 
-def _excluded(path: str) -> bool:
+def _client_of(request: Request) -> str:
+    """The address that the edge vouches for; whatever the client says of itself is not asked."""
+    if flaws.active(request, "limit-spoofable") and (claimed := request.headers.get("x-client-ip")):
+        return claimed
+    return context.of(request).client_ip
+
+
+def _excluded(request: Request) -> bool:
+    path = request.scope["path"]
+    if path == _WEBHOOK and flaws.active(request, "webhook-limited"):
+        return False
     return any(path == prefix or path.startswith(f"{prefix}/") for prefix in EXCLUDED)

@@ -5,15 +5,10 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import context, flaws
+from .content_policy import data_policy, page_policy
 
-_ALWAYS = {
-    "permissions-policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "cross-origin-embedder-policy": "require-corp",
-}
-_ONE_YEAR = "max-age=31536000; includeSubDomains; preload"
-_POLICY_FOR_DATA = "default-src 'none'; base-uri 'none'; form-action 'none'"
+_FEATURES = "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
+_ONE_YEAR = "max-age=31536000"
 
 
 class SecurityHeadersMiddleware:
@@ -36,11 +31,18 @@ class SecurityHeadersMiddleware:
 
 
 def _secure(request: HTTPConnection, headers: MutableHeaders) -> None:
-    headers.update(_ALWAYS)
     headers.setdefault("cache-control", "no-store")
+    if flaws.active(request, "server-banner"):
+        headers["x-powered-by"] = "Harbour/1.0.0"
+    if flaws.active(request, "internal-address"):
+        headers["x-backend"] = "10.0.3.7:8000"
+    if flaws.active(request, "headers-forgotten"):
+        return
+    _isolate(request, headers)
     # RFC 6797, section 7.2: the header must not be sent over plain HTTP.
     if context.of(request).scheme == "https" and not flaws.active(request, "no-hsts"):
-        headers["strict-transport-security"] = _ONE_YEAR
+        everything = "" if flaws.active(request, "hsts-narrow") else "; includeSubDomains; preload"
+        headers["strict-transport-security"] = _ONE_YEAR + everything
     if not flaws.active(request, "no-nosniff"):
         headers["x-content-type-options"] = "nosniff"
     if not flaws.active(request, "no-referrer-policy"):
@@ -48,33 +50,20 @@ def _secure(request: HTTPConnection, headers: MutableHeaders) -> None:
     if not flaws.active(request, "frameable"):
         headers["x-frame-options"] = "DENY"
     if not flaws.active(request, "no-csp"):
+        name = "content-security-policy"
+        if flaws.active(request, "csp-only-reports"):
+            name += "-report-only"
         is_page = headers.get("content-type", "").startswith("text/html")
-        headers["content-security-policy"] = _page_policy(request) if is_page else _data_policy(request)
+        headers[name] = page_policy(request) if is_page else data_policy(request)
 
 
-def _page_policy(request: HTTPConnection) -> str:
-    """Scripts and styles run only with this answer's nonce (CSP Level 3, "strict" policy)."""
-    nonce = f"'nonce-{context.of(request).nonce}'"
-    directives = [
-        "default-src 'self'",
-        f"script-src {nonce} 'strict-dynamic'",
-        f"style-src {nonce}",
-        "img-src 'self'",
-        "connect-src 'self'",
-        "frame-src 'none'",
-        "object-src 'none'",
-        "base-uri 'none'",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
-        "upgrade-insecure-requests",
-    ]
-    if flaws.active(request, "mixed-content"):
-        directives.remove("upgrade-insecure-requests")
-        directives[directives.index("img-src 'self'")] = "img-src 'self' http:"
-    if flaws.active(request, "frameable"):
-        directives.remove("frame-ancestors 'none'")
-    return "; ".join(directives)
-
-
-def _data_policy(request: HTTPConnection) -> str:
-    return _POLICY_FOR_DATA if flaws.active(request, "frameable") else f"{_POLICY_FOR_DATA}; frame-ancestors 'none'"
+def _isolate(request: HTTPConnection, headers: MutableHeaders) -> None:
+    """Keep other sites' windows, frames and processes away, and give up what no page here uses."""
+    if not flaws.active(request, "no-permissions-policy"):
+        headers["permissions-policy"] = _FEATURES
+    if not flaws.active(request, "no-opener-policy"):
+        headers["cross-origin-opener-policy"] = "same-origin"
+    if not flaws.active(request, "no-resource-policy"):
+        headers["cross-origin-resource-policy"] = "same-origin"
+    if not flaws.active(request, "no-embedder-policy"):
+        headers["cross-origin-embedder-policy"] = "require-corp"

@@ -38,10 +38,10 @@ class Sessions:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def open(self, user: User) -> OpenedSession:
-        """Start a session for ``user``."""
+    def open(self, user: User, *, cookie: str | None = None) -> OpenedSession:
+        """Start a session for ``user``; its cookie is new unless the flaw keeps the one that the request brought."""
         session = Session(uuid4(), user, secrets.token_urlsafe(32))
-        cookie = secrets.token_urlsafe(32)
+        cookie = cookie or secrets.token_urlsafe(32)
         with self._engine.begin() as connection:
             _forget_expired(connection, user.id)
             connection.execute(

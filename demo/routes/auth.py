@@ -12,8 +12,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from .. import flaws, services, tokens
-from ..accounts import User
-from ..authentication import SignedIn, clear_session_cookie, set_session_cookie
+from ..accounts import User, user_id
+from ..authentication import SESSION_COOKIE, SignedIn, clear_session_cookie, set_session_cookie
 from ..errors import ApiError, declared
 from ..inputs import RequestBody, Text
 from ..sessions import Session
@@ -27,6 +27,18 @@ class LoginRequest(RequestBody):
 
     email: Annotated[Text, Field(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")]
     password: Annotated[Text, Field(min_length=1, max_length=256)]
+
+
+class ForgotRequest(RequestBody):
+    """Whose password is to be set anew."""
+
+    email: Annotated[Text, Field(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")]
+
+
+class ForgotResponse(BaseModel):
+    """The same for everybody, so that nobody learns who has an account."""
+
+    status: Literal["If there is an account, a mail is on its way."] = "If there is an account, a mail is on its way."
 
 
 class RefreshRequest(RequestBody):
@@ -108,14 +120,24 @@ async def login(request: Request, response: Response, body: LoginRequest) -> Log
         raise ApiError(401, "invalid_credentials", "E-mail or password is wrong.")
     if flaws.active(request, "login-broken"):
         raise RuntimeError("flaw: login-broken")
-    opened = await run_in_threadpool(parts.sessions.open, user)
+    kept = request.cookies.get(SESSION_COOKIE) if flaws.active(request, "session-fixed") else None
+    opened = await run_in_threadpool(parts.sessions.open, user, cookie=kept)
     lost = flaws.active(request, "session-lost")
-    set_session_cookie(response, secrets.token_urlsafe(32) if lost else opened.cookie)
+    set_session_cookie(request, response, secrets.token_urlsafe(32) if lost else opened.cookie)
     _log.info("login", user=str(user.id))
     issued = _issue(request, opened.session, opened.refresh_token)
     return LoginResponse(
         **issued.model_dump(), csrf_token=opened.session.csrf_token, user=Profile.of(opened.session.user)
     )
+
+
+@router.post("/forgot", status_code=202, responses=declared(400, 413))
+async def forgot(request: Request, body: ForgotRequest) -> ForgotResponse:
+    """Take the wish for a new password; sending the mail is not configured here."""
+    known = await run_in_threadpool(services.of(request).accounts.find, str(user_id(body.email)))
+    if known is None and flaws.active(request, "forgot-tells"):
+        raise ApiError(404, "no_such_user", "There is no account with this address.")
+    return ForgotResponse()
 
 
 @router.post("/refresh", responses=declared(400, 401, 413))

@@ -81,6 +81,8 @@ async def detailed_health(request: Request, response: Response) -> DetailedHealt
     found = await _ask_all(parts)
     if flaws.active(request, "database-down") or flaws.active(request, "health-lies"):
         found["database"] = ServiceHealth(status="down")
+    if flaws.active(request, "health-leaks"):
+        found["db-1.harbour.internal"] = found["database"]
     healthy = all(service.status != "down" for service in found.values()) or flaws.active(request, "health-lies")
     response.status_code = 200 if healthy else 503
     return DetailedHealth(

@@ -1,8 +1,9 @@
 """The pages people see."""
 
 import re
+import secrets
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
 from .. import authentication, flaws, services, templates
@@ -26,7 +27,8 @@ async def index(request: Request) -> Response:
 @router.get("/login")
 async def login(request: Request, next: str = AFTER_LOGIN) -> Response:
     """Show the form, or go on when it is not needed."""
-    target = next if _LOCAL_PATH.fullmatch(next) else AFTER_LOGIN
+    goes_on = _LOCAL_PATH.fullmatch(next) or flaws.active(request, "open-redirect")
+    target = next if goes_on else AFTER_LOGIN
     if await authentication.by_cookie(request):
         return RedirectResponse(target, 303)
     settings = services.of(request).settings
@@ -41,9 +43,22 @@ async def workspace(request: Request) -> Response:
     session = await authentication.by_cookie(request)
     if session is None and flaws.active(request, "open-app"):
         session = authentication.NOBODY
+    if "x-middleware-subrequest" in request.headers and flaws.active(request, "guard-bypass"):
+        session = authentication.NOBODY
+    if session is None and flaws.active(request, "session-in-url"):
+        return RedirectResponse(f"/login?next=/app&session_id={secrets.token_hex(16)}", 303)
     if session is None:
         return RedirectResponse("/login?next=/app", 303)
     return HTMLResponse(templates.render(request, "app.html", user=session.user, csrf_token=session.csrf_token))
+
+
+@router.get("/app/")
+async def workspace_spelled_otherwise(request: Request) -> Response:
+    """There is no such page, unless the flaw has the guard look for another spelling than the router."""
+    if not flaws.active(request, "open-with-slash"):
+        raise HTTPException(404)
+    nobody = authentication.NOBODY
+    return HTMLResponse(templates.render(request, "app.html", user=nobody.user, csrf_token=nobody.csrf_token))
 
 
 @router.get("/robots.txt")

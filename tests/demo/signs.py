@@ -16,17 +16,14 @@ from tests.demo.launching import EMAIL, ENVIRONMENT, HOST, PASSWORD, bearer, by_
 
 Sign = Callable[[httpx.Client], bool]
 SIGNS: dict[str, Sign] = {}
-NEED_LOGIN: set[str] = set()
 _ACCOUNTS: WeakKeyDictionary[httpx.Client, dict[str, Any]] = WeakKeyDictionary()
 
 
-def sign(flaw: str, *, needs_login: bool = False) -> Callable[[Sign], Sign]:
+def sign(flaw: str) -> Callable[[Sign], Sign]:
     """Declare how ``flaw`` shows."""
 
     def declare(function: Sign) -> Sign:
         SIGNS[flaw] = function
-        if needs_login:
-            NEED_LOGIN.add(flaw)
         return function
 
     return declare
@@ -96,9 +93,9 @@ def _(http: httpx.Client) -> bool:
     return http.get("/api/user/profile").status_code == 200
 
 
-@sign("unverified-jwt", needs_login=True)
+@sign("unverified-jwt")
 def _(http: httpx.Client) -> bool:
-    genuine = _account(http)["access_token"]
+    genuine = account(http)["access_token"]
     claims = jwt.decode(genuine, options={"verify_signature": False})
     forgeries = [
         jwt.encode(claims, None, algorithm="none"),
@@ -111,7 +108,7 @@ def _(http: httpx.Client) -> bool:
     return statuses == {200}
 
 
-def _account(http: httpx.Client) -> dict[str, Any]:
+def account(http: httpx.Client) -> dict[str, Any]:
     """One login a client, for the signs that do not end its session."""
     if http not in _ACCOUNTS:
         _ACCOUNTS[http] = login(http)
@@ -136,9 +133,9 @@ def _(http: httpx.Client) -> bool:
     return http.get("/api/user/profile", headers=bearer(_EXPIRED[0])).status_code == 200
 
 
-@sign("immortal-jwt", needs_login=True)
+@sign("immortal-jwt")
 def _(http: httpx.Client) -> bool:
-    claims = jwt.decode(_account(http)["access_token"], options={"verify_signature": False})
+    claims = jwt.decode(account(http)["access_token"], options={"verify_signature": False})
     return claims["exp"] - claims["iat"] > 24 * 60 * 60
 
 
@@ -152,24 +149,24 @@ def _(http: httpx.Client) -> bool:
     return http.post("/api/auth/login", json={"email": EMAIL, "password": "wrong"}).status_code == 200
 
 
-@sign("session-lost", needs_login=True)
+@sign("session-lost")
 def _(http: httpx.Client) -> bool:
-    return http.get("/api/user/profile", headers=by_cookie(_account(http)["cookie"])).status_code == 401
+    return http.get("/api/user/profile", headers=by_cookie(account(http)["cookie"])).status_code == 401
 
 
-@sign("refresh-broken", needs_login=True)
+@sign("refresh-broken")
 def _(http: httpx.Client) -> bool:
-    return http.post("/api/auth/refresh", json={"refresh_token": _account(http)["refresh_token"]}).status_code == 500
+    return http.post("/api/auth/refresh", json={"refresh_token": account(http)["refresh_token"]}).status_code == 500
 
 
-@sign("refresh-reusable", needs_login=True)
+@sign("refresh-reusable")
 def _(http: httpx.Client) -> bool:
     old = {"refresh_token": login(http)["refresh_token"]}
     first, second = (http.post("/api/auth/refresh", json=old) for _ in range(2))
     return first.status_code == second.status_code == 200
 
 
-@sign("logout-keeps-session", needs_login=True)
+@sign("logout-keeps-session")
 def _(http: httpx.Client) -> bool:
     token = bearer(login(http)["access_token"])
     assert http.post("/api/auth/logout", headers=token).status_code == 200
@@ -212,9 +209,9 @@ def _(http: httpx.Client) -> bool:
     return http.get("/api/cron/backup").status_code == 200
 
 
-@sign("chat-broken", needs_login=True)
+@sign("chat-broken")
 def _(http: httpx.Client) -> bool:
-    token = bearer(_account(http)["access_token"])
+    token = bearer(account(http)["access_token"])
     return http.post("/api/chat", json={"message": "Hello"}, headers=token).status_code == 500
 
 
@@ -231,7 +228,7 @@ def _(http: httpx.Client) -> bool:
 
 @sign("missing-asset")
 def _(http: httpx.Client) -> bool:
-    scripts = re.findall(r'<script src="([^"]+)"', http.get("/login").text)
+    scripts = re.findall(r'<script src="(/[^"]+)"', http.get("/login").text)
     return any(http.get(script).status_code == 404 for script in scripts)
 
 
@@ -252,13 +249,13 @@ def _(http: httpx.Client) -> bool:
     return "width: 2000px" in http.get("/login").text
 
 
-def _missing(name: str) -> Sign:
+def missing(name: str) -> Sign:
     return lambda http: all(name not in http.get(path).headers for path in ("/login", "/api/health", "/no-such-page"))
 
 
-sign("no-hsts")(_missing("strict-transport-security"))
-sign("no-nosniff")(_missing("x-content-type-options"))
-sign("no-referrer-policy")(_missing("referrer-policy"))
+sign("no-hsts")(missing("strict-transport-security"))
+sign("no-nosniff")(missing("x-content-type-options"))
+sign("no-referrer-policy")(missing("referrer-policy"))
 
 
 @sign("no-csp")
@@ -270,4 +267,4 @@ def _(http: httpx.Client) -> bool:
 @sign("frameable")
 def _(http: httpx.Client) -> bool:
     headers = http.get("/login").headers
-    return "x-frame-options" not in headers and "frame-ancestors" not in headers["content-security-policy"]
+    return "x-frame-options" not in headers and "frame-ancestors" not in headers.get("content-security-policy", "")

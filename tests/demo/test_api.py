@@ -95,7 +95,8 @@ def test_what_no_database_can_hold_is_refused_and_not_an_error_of_ours(http: htt
         ("/api/errors/log", f'{{"message": "boom", "metadata": {{"x": {value}}}}}'),
         ("/api/errors/log", f'{{"message": {value}}}'),
     ):
-        headers = {"content-type": "application/json", **token}
+        # As another client than the other tests: reports of errors are limited.
+        headers = {"content-type": "application/json", "x-forwarded-for": "192.0.2.20", **token}
         assert http.post(path, content=body, headers=headers).status_code == 400, path
 
 
@@ -171,6 +172,10 @@ def _exchanges(http: httpx.Client) -> list[httpx.Response]:
         http.post("/api/auth/login", content=b"x" * 70_000, headers={"content-type": "application/json"}),
         http.get("/api/user/profile"),
         http.get("/api/user/profile", headers=token),
+        http.put("/api/user/profile", json={"name": "Ana"}),
+        http.put("/api/user/profile", json={"name": "Ana"}, headers=token),
+        http.put("/api/user/profile", json={}, headers=token),
+        http.put("/api/user/profile", json={"tier": "team"}, headers=token),
         http.post("/api/chat", json={"message": "Hello"}),
         http.post("/api/chat", json={"message": "Hello"}, headers=token),
         http.post("/api/chat", json={}, headers=token),
@@ -181,6 +186,8 @@ def _exchanges(http: httpx.Client) -> list[httpx.Response]:
         http.post("/api/billing/webhook", json={}, headers={"stripe-signature": "x" * 2000}),
         http.get("/api/cron/backup"),
         http.get("/api/cron/backup", headers=bearer(ENVIRONMENT["CRON_SECRET"])),
+        http.post("/api/auth/forgot", json={"email": ENVIRONMENT["DEMO_USER_EMAIL"]}),
+        http.post("/api/auth/forgot", json={"email": "nobody"}),
         http.post("/api/auth/refresh", json=refresh),
         http.post("/api/auth/refresh", json={}),
         http.post("/api/auth/refresh", json={"refresh_token": "wrong"}),

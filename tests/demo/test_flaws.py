@@ -1,4 +1,7 @@
-"""Every flaw changes the application as it says, and as little else as possible; without flaws no sign of any shows."""
+"""Every flaw changes the application as it says; without flaws no sign of any shows.
+
+That a flaw breaks nothing else is what the drill demands: no other check of its stage may fail.
+"""
 
 import asyncio
 import re
@@ -10,19 +13,13 @@ import httpx
 import pytest
 
 from demo import flaws
+from tests.demo import security_signs
 from tests.demo.launching import HOST, PRODUCTION_HOST, client, running
-from tests.demo.signs import NEED_LOGIN, SIGNS
+from tests.demo.signs import SIGNS
 
+assert security_signs.EVIL, "importing it declares its signs"
 UNDER_LOAD = {"slow-under-load", "errors-under-load"}
 DEMO = Path(flaws.__file__).parent
-
-FOLLOWS = {
-    "health-unhealthy": set(),
-    "login-broken": NEED_LOGIN,
-    "refresh-broken": {"refresh-reusable"},
-    "health-lies": {"database-down"},
-}
-"""Signs of other flaws that cannot be told apart, or cannot be looked for, while this one is active."""
 
 
 def test_every_flaw_has_its_sign() -> None:
@@ -45,11 +42,9 @@ def test_healthy_application_shows_no_sign_of(name: str, http: httpx.Client) -> 
 
 
 @pytest.mark.parametrize("name", SIGNS)
-def test_flaw_shows_and_breaks_nothing_else(name: str) -> None:
+def test_flaw_shows(name: str) -> None:
     with running(DEMO_FLAWS=name) as url, client(url) as http:
         assert SIGNS[name](http)
-        others = SIGNS.keys() - {name} - FOLLOWS.get(name, set())
-        assert [other for other in sorted(others) if SIGNS[other](http)] == []
 
 
 def test_slow_under_load_lets_one_request_through_at_a_time() -> None:

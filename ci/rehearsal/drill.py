@@ -17,7 +17,7 @@ from ci.engine.progress import Silence
 from ci.engine.redaction import Redactor
 from ci.engine.run import Run
 from ci.errors import CannotRun
-from ci.model import Decision, ErrorKind, Outcome
+from ci.model import Decision, ErrorKind, Outcome, Severity
 from ci.rehearsal.flaws import Flaw, all_flaws, named
 from ci.rehearsal.scene import Scene, stage_scene
 from ci.smoke import suite
@@ -89,10 +89,12 @@ async def drill_one(scene: Scene, flaw: Flaw, evidence: Path) -> Drilled:
 
 
 def _quick(config: Config, flaw: Flaw) -> Config:
-    """The configuration without the browser for a flaw that no browser need see."""
+    """The configuration without the browser for a flaw that no browser need see, and strict to the last."""
     in_browser = {spec.id for spec in declared(*suite.browser())}
     smoke = config.smoke.model_copy(update={"browser": flaw.check in in_browser})
-    return config.model_copy(update={"smoke": smoke})
+    # The mildest finding counts here: a flaw that only earns advice is to be caught as well.
+    gate = config.gate.model_copy(update={"fail_on": Severity.INFO})
+    return config.model_copy(update={"smoke": smoke, "gate": gate})
 
 
 def matrix(drilled: Sequence[Drilled]) -> str:

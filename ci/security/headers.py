@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-from ci.engine.check import check, finding
-from ci.model import CheckSpec, Evidence, Finding, Location, Severity
-from ci.security.surface import Answer, Surface
+from ci.engine.check import check
+from ci.model import CheckSpec, Severity
+from ci.security.answer import Answer
+from ci.security.csp_policy import enforced, is_open, reported
+from ci.security.hsts import parsed
+from ci.security.judging import Judged, said, seen, wrong
+from ci.security.surface import Surface
 
 HSTS_MIN_AGE_S = 15_552_000
 """180 days, the least that MDN's HTTP Observatory accepts."""
@@ -21,8 +25,6 @@ SAFE_REFERRER_POLICIES = frozenset(
         "strict-origin-when-cross-origin",
     }
 )
-
-Judged = Iterator[Evidence | Finding]
 
 
 @check(
@@ -40,18 +42,18 @@ def hsts(surface: Surface) -> Judged:
     for answer in surface.answers:
         if not answer.is_https:
             # A browser ignores the header over plain HTTP (RFC 6797, 8.1).
-            yield _wrong(spec, answer, f"{answer.url} is served over plain HTTP; wanted HTTPS with HSTS")
+            yield wrong(spec, answer, f"{answer.url} is served over plain HTTP; wanted HTTPS with HSTS")
             continue
         value = answer.headers.get("strict-transport-security")
-        age = _max_age(value or "")
+        age = parsed(value or "").max_age
         if value is None:
-            yield _wrong(spec, answer, f"{answer.url} sends no Strict-Transport-Security header")
+            yield wrong(spec, answer, f"{answer.url} sends no Strict-Transport-Security header")
         elif age is None:
-            yield _wrong(spec, answer, f"{answer.url} sends an HSTS header without a usable max-age: `{value}`")
+            yield wrong(spec, answer, f"{answer.url} sends an HSTS header without a usable max-age: `{value}`")
         elif age < HSTS_MIN_AGE_S:
-            yield _wrong(spec, answer, f"{answer.url} limits HSTS to {age} s; wanted at least {HSTS_MIN_AGE_S} s")
+            yield wrong(spec, answer, f"{answer.url} limits HSTS to {age} s; wanted at least {HSTS_MIN_AGE_S} s")
         else:
-            yield _seen(answer, f"Strict-Transport-Security: {value}")
+            yield seen(answer, f"Strict-Transport-Security: {value}")
 
 
 @check(
@@ -87,19 +89,20 @@ def nosniff(surface: Surface) -> Judged:
 def framing(surface: Surface) -> Judged:
     spec = framing.spec
     for answer in surface.pages:
-        ancestors = _directive(answer, "frame-ancestors")
+        ancestors = [sources for policy in enforced(answer) if (sources := policy.own("frame-ancestors")) is not None]
         options = (answer.headers.get("x-frame-options") or "").strip().lower()
-        # A browser that knows frame-ancestors ignores X-Frame-Options, so the former decides.
-        if ancestors is not None:
-            if _open_sources(ancestors):
-                yield _wrong(spec, answer, f"{answer.url} may be framed by anybody: frame-ancestors {ancestors}")
+        # A browser that knows frame-ancestors ignores X-Frame-Options; of several policies the strictest wins.
+        if ancestors:
+            told = " and ".join(" ".join(sources) or "nobody" for sources in ancestors)
+            if all(is_open(sources) for sources in ancestors):
+                yield wrong(spec, answer, f"{answer.url} may be framed by anybody: frame-ancestors {told}")
             else:
-                yield _seen(answer, f"frame-ancestors {ancestors or 'none at all'}")
+                yield seen(answer, f"frame-ancestors {told}")
         elif options in {"deny", "sameorigin"}:
-            yield _seen(answer, f"X-Frame-Options: {options}")
+            yield seen(answer, f"X-Frame-Options: {options}")
         else:
-            said = f"X-Frame-Options: {options}" if options else "neither frame-ancestors nor X-Frame-Options"
-            yield _wrong(spec, answer, f"{answer.url} may be framed by any site: it sends {said}")
+            spoken = f"X-Frame-Options: {options}" if options else "neither frame-ancestors nor X-Frame-Options"
+            yield wrong(spec, answer, f"{answer.url} may be framed by any site: it sends {spoken}")
 
 
 @check(
@@ -119,11 +122,11 @@ def referrer_policy(surface: Surface) -> Judged:
         # The last policy that a browser knows decides (W3C Referrer Policy, 8.1).
         known = [p for p in (value or "").lower().replace(" ", "").split(",") if p in _REFERRER_POLICIES]
         if not known:
-            yield _wrong(spec, answer, f"{answer.url} sends {_said('Referrer-Policy', value)}")
+            yield wrong(spec, answer, f"{answer.url} sends {said('Referrer-Policy', value)}")
         elif known[-1] not in SAFE_REFERRER_POLICIES:
-            yield _wrong(spec, answer, f"{answer.url} sends its full address: Referrer-Policy: {value}")
+            yield wrong(spec, answer, f"{answer.url} sends its full address: Referrer-Policy: {value}")
         else:
-            yield _seen(answer, f"Referrer-Policy: {value}")
+            yield seen(answer, f"Referrer-Policy: {value}")
 
 
 @check(
@@ -140,17 +143,18 @@ def referrer_policy(surface: Surface) -> Judged:
 def csp(surface: Surface) -> Judged:
     spec = csp.spec
     for answer in surface.pages:
-        governs_scripts = [d for d in ("script-src", "default-src") if _directive(answer, d) is not None]
-        if governs_scripts:
-            yield _seen(answer, f"Content-Security-Policy with {governs_scripts[0]}")
-        elif answer.headers.get("content-security-policy"):
-            yield _wrong(
+        policies = enforced(answer)
+        governing = [name for policy in policies if (name := policy.governs_scripts)]
+        if governing:
+            yield seen(answer, f"Content-Security-Policy with {governing[0]}")
+        elif any(policy.directives for policy in policies):
+            yield wrong(
                 spec, answer, f"{answer.url} leaves scripts free: its policy has neither script-src nor default-src"
             )
-        elif answer.headers.get("content-security-policy-report-only"):
-            yield _wrong(spec, answer, f"{answer.url} only reports: Content-Security-Policy-Report-Only stops nothing")
+        elif reported(answer):
+            yield wrong(spec, answer, f"{answer.url} only reports: Content-Security-Policy-Report-Only stops nothing")
         else:
-            yield _wrong(spec, answer, f"{answer.url} sends no Content-Security-Policy")
+            yield wrong(spec, answer, f"{answer.url} sends no Content-Security-Policy")
 
 
 _REFERRER_POLICIES = SAFE_REFERRER_POLICIES | {"no-referrer-when-downgrade", "unsafe-url"}
@@ -162,48 +166,6 @@ def _each(
     for answer in answers:
         value = answer.headers.get(header)
         if good(answer):
-            yield _seen(answer, f"{header}: {value}")
+            yield seen(answer, f"{header}: {value}")
         else:
-            yield _wrong(spec, answer, f"{answer.url} sends {_said(header, value)}; wanted {wanted}")
-
-
-def _said(header: str, value: str | None) -> str:
-    return f"no {header} header" if value is None else f"`{header}: {value[:120]}`"
-
-
-def _seen(answer: Answer, what: str) -> Evidence:
-    return Evidence(summary=f"{answer.url} → {answer.status}: {what[:160]}")
-
-
-def _wrong(spec: CheckSpec, answer: Answer, message: str) -> Finding:
-    head = "\n".join(f"{name}: {value}" for name, value in answer.headers.multi_items())
-    return finding(
-        spec,
-        message,
-        at=Location(url=answer.url),
-        evidence=(Evidence(summary=f"GET {answer.url} → {answer.status}", excerpt=head),),
-    )
-
-
-def _max_age(value: str) -> int | None:
-    """Seconds of `max-age` (RFC 6797, 6.1.1): a directive's name in any case, its number perhaps quoted."""
-    for part in value.split(";"):
-        name, _, number = part.strip().partition("=")
-        if name.strip().lower() == "max-age" and number.strip().strip('"').isascii():
-            digits = number.strip().strip('"')
-            return int(digits) if digits.isdigit() and len(digits) < 16 else None
-    return None
-
-
-def _directive(answer: Answer, name: str) -> str | None:
-    """The sources of a directive in the enforced policies; the first of a name counts within one policy."""
-    for policy in answer.headers.get_list("content-security-policy", split_commas=True):
-        for part in policy.split(";"):
-            directive, _, sources = part.strip().partition(" ")
-            if directive.lower() == name:
-                return sources.strip().lower()
-    return None
-
-
-def _open_sources(sources: str) -> bool:
-    return bool({"*", "http:", "https:", "http://*", "https://*"} & set(sources.split()))
+            yield wrong(spec, answer, f"{answer.url} sends {said(header, value)}; wanted {wanted}")

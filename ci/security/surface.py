@@ -1,39 +1,26 @@
-"""Fetching, once, the answers that the header checks judge."""
+"""Fetching, once, what the target shows to everybody: pages, API answers, an error."""
 
 from __future__ import annotations
 
-import asyncio
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from urllib.parse import urljoin
+from urllib.parse import urlsplit
 
-import httpx
-
-from ci.engine.http import AsyncClient, origin
-from ci.engine.run import Run
 from ci.errors import CannotRun
 from ci.model import ErrorKind
+from ci.security.answer import Answer
+from ci.security.plain import PlainHttp, ask_plainly
+from ci.security.visit import Visit, gather
 
-MAX_HOPS = 5
-"""Redirects on the target's own origin that are followed to find a page."""
+FOREIGN_ORIGIN = "https://gonogo.invalid"
+"""A site that is nobody's (RFC 2606)."""
+_LOGIN_ELSEWHERE = re.compile(
+    r"(?i)^(?:[\w-]+\.cloudflareaccess\.com|login\.microsoftonline\.com|accounts\.google\.com|[\w-]+\.okta\.com"
+    r"|[\w.-]+\.auth0\.com|iap\.googleapis\.com)/"
+)
+"""Where gateways send everybody whom they do not know."""
 UNLIKELY_PATH = "/gonogo-no-such-page"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One answer of the target."""
-
-    url: str
-    status: int
-    headers: httpx.Headers
-    media_type: str
-
-    @property
-    def is_page(self) -> bool:
-        return self.media_type in {"text/html", "application/xhtml+xml"}
-
-    @property
-    def is_https(self) -> bool:
-        return self.url.startswith("https://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,44 +28,77 @@ class Surface:
     """Pages, API answers and an error answer of one target."""
 
     answers: tuple[Answer, ...]
+    hops: tuple[Answer, ...] = ()
+    """The redirects that were met on the way to them."""
+    again: Answer | None = None
+    """The first page once more: what must differ from answer to answer differs from the first."""
+    foreign: Answer | None = None
+    """The first page as another site's script would ask for it."""
+    plain: PlainHttp | None = None
+    """Where plain HTTP leads; None when nobody could look."""
+    minimum_grade: str = "B"
 
     @property
     def pages(self) -> tuple[Answer, ...]:
         return tuple(answer for answer in self.answers if answer.is_page)
 
+    @property
+    def everything(self) -> tuple[Answer, ...]:
+        return (*self.hops, *self.answers)
 
-async def fetch_surface(run: Run) -> tuple[Surface, int]:
-    """Fetch every configured page, the configured endpoints that need no login, and an unknown path.
 
-    Returns the surface and the number of tries that it took. Raises CannotRun and httpx errors.
+async def fetch_surface(visit: Visit) -> Surface:
+    """The surface of the target, fetched when nobody has done so before.
+
+    Raises CannotRun, LOGIN_WALL among it, and httpx errors.
     """
-    smoke = run.config.smoke
-    paths = [*run.config.security.pages, *(r.path for r in smoke.api if r.method == "GET" and not r.login)]
-    if smoke.health:
-        paths.append(smoke.health.path)
-    async with run.http.async_client(timeout_s=run.config.target.timeout.total_seconds()) as client:
-        async with asyncio.TaskGroup() as group:
-            asked = [group.create_task(_fetch(client, run.url, path)) for path in dict.fromkeys(paths)]
-            asked.append(group.create_task(_fetch(client, run.url, UNLIKELY_PATH)))
-        # A crash of the server is the smoke stage's business; its headers are not what users get.
-        return Surface(tuple(a for task in asked if (a := task.result()).status < 500)), 1 + client.retries
+    if visit.known.surface is None:
+        visit.known.surface = await _fetch(visit)
+    return visit.known.surface
 
 
-async def _fetch(client: AsyncClient, base: str, path: str) -> Answer:
-    url = base + path
-    for _ in range(MAX_HOPS + 1):
-        async with client.stream("GET", url) as response:  # only the head is judged
-            answer = _answer(response)
-        location = response.headers.get("location")
-        following = urljoin(url, location) if response.is_redirect and location else None
-        if following is None or origin(following) != origin(base):
-            break
-        url = following
-    else:
-        raise CannotRun(ErrorKind.BAD_OUTPUT, f"{base}{path} redirects more than {MAX_HOPS} times")
-    return answer
+async def _fetch(visit: Visit) -> Surface:
+    """Fetch the configured pages, the endpoints and health that need no login, and an unknown path."""
+    config = visit.run.config
+    first, *others = config.security.pages
+    pages = [first, *others, *([config.smoke.login.page] if config.smoke.login and config.smoke.login.page else [])]
+    endpoints = [request.path for request in config.smoke.api if request.method == "GET" and not request.login]
+    if config.smoke.health:
+        endpoints.append(config.smoke.health.path)
+    paths = tuple(dict.fromkeys((*pages, *endpoints, UNLIKELY_PATH)))
+    chains = dict(zip(paths, await gather(visit.follow(path) for path in paths), strict=True))
+    _refuse_wall([chains[path][-1] for path in config.security.pages])
+    protected = await gather(visit.get(path) for path in config.smoke.protected)
+    reached = chains[first][-1].url
+    foreign, again = await gather((visit.get(reached, headers={"origin": FOREIGN_ORIGIN}), visit.get(reached)))
+    # A crash of the server is the smoke stage's business; its headers are not what users get.
+    return Surface(
+        answers=tuple(_sound(chain[-1] for chain in chains.values())),
+        hops=tuple(_sound((*(hop for chain in chains.values() for hop in chain[:-1]), *protected))),
+        again=again if again.is_page and not again.failed else None,
+        foreign=foreign,
+        plain=await ask_plainly(visit),
+        minimum_grade=config.security.minimum_grade,
+    )
 
 
-def _answer(response: httpx.Response) -> Answer:
-    media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return Answer(str(response.url), response.status_code, response.headers, media_type)
+def _sound(answers: Iterable[Answer]) -> Iterable[Answer]:
+    return (answer for answer in answers if not answer.failed)
+
+
+def _refuse_wall(pages: list[Answer]) -> None:
+    """Where every page asks for a password, or leads to a login elsewhere, something in front has answered."""
+    away = [urlsplit(page.location or "") for page in pages]
+    if all(_LOGIN_ELSEWHERE.search(f"{there.hostname}{there.path}") for there in away):
+        raise CannotRun(
+            ErrorKind.LOGIN_WALL,
+            f"every page leads to a login at {away[0].hostname} in the application's place; let the checks pass it, "
+            "or name public pages in security.pages",
+        )
+    if all(page.status == 401 and "www-authenticate" in page.headers for page in pages):
+        raise CannotRun(
+            ErrorKind.LOGIN_WALL,
+            f"every page answers 401 (WWW-Authenticate: {pages[0].headers['www-authenticate'][:60]}), so a password "
+            "protection answered in the application's place; let the checks pass it, or name public pages in "
+            "security.pages",
+        )

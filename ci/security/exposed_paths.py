@@ -1,0 +1,83 @@
+"""Paths where things lie that were never meant to be served, and how each proves that it is the real thing."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ci.security.answer import Answer
+
+_ENV = re.compile(r"(?m)^\s*(?:export\s+)?[A-Z][A-Z0-9_]{2,}\s*=\s*\S")
+_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
+_SQL = re.compile(r"(?i)\b(?:CREATE TABLE|INSERT INTO|PostgreSQL database dump|MySQL dump)\b")
+_PHP_INFO = re.compile(r"<title>phpinfo\(\)|PHP Version [\d.]+")
+_LISTING = re.compile(r"(?i)<title>(?:Index of|Directory listing for) ?/|<h1>(?:Index of|Directory listing for) ?/")
+_METRICS = re.compile(r"(?m)^# (?:HELP|TYPE) \w+")
+_DOCS = re.compile(r"(?i)swagger-ui|redoc|rapidoc|scalar/api-reference|\"openapi\"\s*:\s*\"3|\"swagger\"\s*:\s*\"2")
+_ENVIRONMENT = re.compile(r"(?i)\"?(?:environ|env_vars|process\.env|DATABASE_URL|SECRET_KEY)\"?\s*[:=]")
+_ZIP, _GZIP, _SQLITE, _DS_STORE = b"PK\x03\x04", b"\x1f\x8b", b"SQLite format 3\0", b"\0\0\0\1Bud1"
+
+
+@dataclass(frozen=True, slots=True)
+class Lair:
+    """A path, and the sign by which the real thing is known: a page for everything does not have it."""
+
+    path: str
+    kind: str
+    sign: re.Pattern[str] | bytes
+
+    def shows_in(self, answer: Answer) -> bool:
+        if not answer.succeeded:
+            return False
+        if isinstance(self.sign, bytes):
+            return answer.body.startswith(self.sign)
+        return self.sign.search(answer.text) is not None
+
+
+def _lairs(kind: str, sign: re.Pattern[str] | str | bytes, *paths: str) -> tuple[Lair, ...]:
+    made = re.compile(sign) if isinstance(sign, str) else sign
+    return tuple(Lair(path, kind, made) for path in paths)
+
+
+FILES = (
+    *_lairs("settings with secrets", _ENV, "/.env", "/.env.local", "/.env.production", "/.env.backup", "/api/.env"),
+    *_lairs("a private key", _KEY, "/id_rsa", "/.ssh/id_rsa", "/server.key", "/privkey.pem"),
+    *_lairs("cloud credentials", r"(?i)aws_secret_access_key", "/.aws/credentials"),
+    *_lairs("package registry credentials", r"(?i)_authToken|_password", "/.npmrc"),
+    *_lairs("Vercel's project settings", r'"(?:projectId|orgId)"', "/.vercel/project.json"),
+    *_lairs("the application's source", r"(?m)^(?:import|from|const|def|FROM)\b", "/api/index.py", "/Dockerfile"),
+    *_lairs("passwords", r"(?m)^[\w.-]+:\$?[\w./$]{10,}", "/.htpasswd"),
+)
+REPOSITORY = (
+    *_lairs("a Git repository", r"^(?:ref: refs/|[0-9a-f]{40}\s*$)", "/.git/HEAD"),
+    *_lairs("a Git repository", r"(?m)^\[core\]", "/.git/config"),
+    *_lairs("a Subversion repository", _SQLITE, "/.svn/wc.db"),
+    *_lairs("a Mercurial repository", r"(?m)^(?:revlogv1|store|fncache)$", "/.hg/requires"),
+)
+BACKUPS = (
+    *_lairs("a database dump", _SQL, "/dump.sql", "/backup.sql", "/db.sql", "/database.sql"),
+    *_lairs("an archive", _ZIP, "/backup.zip", "/www.zip", "/site.zip"),
+    *_lairs("an archive", _GZIP, "/backup.tar.gz", "/dump.sql.gz"),
+    *_lairs("a database", _SQLITE, "/db.sqlite3", "/database.sqlite"),
+    *_lairs("a folder's file names", _DS_STORE, "/.DS_Store"),
+)
+DEBUG = (
+    *_lairs("phpinfo()", _PHP_INFO, "/phpinfo.php", "/info.php"),
+    *_lairs("Spring's actuator", r'"(?:propertySources|activeProfiles|_links)"', "/actuator", "/actuator/env"),
+    *_lairs("Apache's status", r"(?i)Apache Server Status", "/server-status"),
+    *_lairs("metrics", _METRICS, "/metrics", "/api/metrics"),
+    *_lairs(
+        "a profiler", r"(?i)Symfony Profiler|Types of profiles available|__debug__/", "/_profiler", "/debug/pprof/"
+    ),
+    *_lairs("a console", r"(?i)Werkzeug Debugger|Interactive Console", "/console"),
+    *_lairs("debug information", _ENVIRONMENT, "/debug", "/api/debug"),
+)
+LISTINGS = _lairs(
+    "a directory listing", _LISTING, "/static/", "/assets/", "/public/", "/uploads/", "/files/", "/backup/"
+)
+DOCUMENTS = _lairs(
+    "API documentation",
+    _DOCS,
+    *("/docs", "/redoc", "/swagger", "/swagger-ui/", "/swagger.json", "/openapi.json", "/api/docs", "/api-docs"),
+)
+EVERYTHING = (*FILES, *REPOSITORY, *BACKUPS, *DEBUG, *LISTINGS, *DOCUMENTS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
 import click
@@ -11,6 +12,7 @@ import click
 from ci.cli.session import Exit, Session, await_, common, fail, nearest
 
 if TYPE_CHECKING:
+    from ci.engine.run import Part
     from ci.model import StageReport, Subject, Verdict
 
 
@@ -20,6 +22,13 @@ if TYPE_CHECKING:
 @click.option("--baseline", help="URL of what serves production now, for comparison.")
 @click.option("--commit", help="The commit that the target must serve.")
 @click.option("--deployment", help="Id of the deployment under test.")
+@click.option(
+    "--only",
+    "part",
+    type=click.Choice(["live", "code"]),
+    help="One part of the security stage: the probes of the target, or the scan of the code, which needs no target.",
+)
+@click.option("--since", metavar="REF", help="Of the code, judge only what was added since this revision.")
 @common
 def check(
     session: Session,
@@ -28,15 +37,24 @@ def check(
     baseline: str | None,
     commit: str | None,
     deployment: str | None,
+    part: Part | None,
+    since: str | None,
 ) -> None:
     """Run stages against a URL (all that gate.required demands, if none is named), then the gate."""
     from ci import pipeline
 
     _known_stages(stages, pipeline.stage_names())
-    config = session.config(url)
-    subject = pipeline.subject_of(_site(url) if url else config.target.production, commit, deployment)
+    if part and tuple(stages) != ("security",):
+        fail(Exit.USAGE, f"--only {part} is about the security stage: write `gonogo check security --only {part}`")
+    if part == "code":
+        config = session.config(pipeline.NO_TARGET)
+        subject = await_(pipeline.subject_of_code())
+    else:
+        config = session.config(url)
+        subject = pipeline.subject_of(_site(url) if url else config.target.production, commit, deployment)
     with session.show(session.redactor(config)) as progress:
         run = session.run(config, subject, progress, _site(baseline) if baseline else None)
+        run = replace(run, part=part, since=since)
         reports, verdict = await_(pipeline.check(run, stages))
         pipeline.publish(run.store, reports, verdict)
     _finish(session, reports, verdict)

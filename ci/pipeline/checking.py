@@ -7,14 +7,19 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from ci import preflight
 from ci.engine.evidence import EvidenceStore
 from ci.engine.run import Run
 from ci.engine.runner import run_stage
+from ci.errors import CannotRun
 from ci.gate.policy import decide
 from ci.model import Decision, Outcome, Release, StageReport, Subject, Verdict
 from ci.pipeline.stages import ALONE, SIDE_BY_SIDE, STAGES, demanded_stages
+
+NO_TARGET = "https://target.invalid"
+"""Stands for the target where the code alone is judged (RFC 2606)."""
 
 STAGE_GRACE_S = 30.0
 """Seconds that a stage gets beyond its own time limit to tidy up and report."""
@@ -74,7 +79,8 @@ class _Flight:
     def verdict(self) -> Verdict:
         run, config = self.run, self.run.config
         only = None if set(self.stages) >= set(demanded_stages(config)) else self.stages
-        made = decide(config.gate, run.subject, self.reports.values(), now=datetime.now(UTC), only=only)
+        reports, target = self.reports.values(), run.part != "code"
+        made = decide(config.gate, run.subject, reports, now=datetime.now(UTC), only=only, target=target)
         verdict = run.store.redact.model(made)
         run.store.write_verdict(verdict)
         return verdict
@@ -97,6 +103,9 @@ async def check(run: Run, stages: Sequence[str] = ()) -> tuple[tuple[StageReport
 
 
 async def _fly_all(flight: _Flight) -> None:
+    if flight.run.part == "code":
+        await flight.fly_together(flight.stages)
+        return
     started_at = datetime.now(UTC)
     progress = flight.run.progress
     progress.stage_started(preflight.STAGE)
@@ -129,6 +138,17 @@ def publish(
     }
     for name, render in renderers.items():
         store.write_rendering(name, render, reports, verdict, release)
+
+
+async def subject_of_code() -> Subject:
+    """The commit that is checked out here; no commit where there is none, and then the scan says so."""
+    from ci.security.scanners.repository import git
+
+    try:
+        commit = (await git(Path(), "rev-parse", "--verify", "HEAD")).strip()
+    except CannotRun:
+        commit = None
+    return Subject(url=NO_TARGET, commit=commit)
 
 
 def subject_of(url: str, commit: str | None = None, deployment_id: str | None = None) -> Subject:

@@ -30,7 +30,7 @@ def smoke() -> Stage:
 def security() -> Stage:
     from ci.security import stage
 
-    return Stage("security", stage.specs, stage.run, lambda c: c.security.timeout.total_seconds())
+    return Stage("security", stage.specs, stage.run, stage.time_limit_s)
 
 
 def load() -> Stage:

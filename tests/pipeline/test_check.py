@@ -31,7 +31,7 @@ async def test_the_chosen_stages_run_and_the_verdict_is_partial(tmp_path: Path) 
     reports, verdict = await checked(tmp_path, {"*": answers(headers=HEADERS)}, "security")
     assert set(reports) == {"preflight", "security"}
     assert verdict.decision is Decision.NO_GO, "plain HTTP has no HSTS"
-    assert {reason.check_id for reason in verdict.reasons} == {"security/hsts"}
+    assert {reason.check_id for reason in verdict.reasons} == {"security/hsts", "security/observatory-grade"}
     assert verdict.partial
 
 

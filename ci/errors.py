@@ -8,6 +8,9 @@ GonogoError
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 from ci.model import ErrorKind
 
 
@@ -29,3 +32,10 @@ class CannotRun(GonogoError):
 
 class NotApplicable(GonogoError):
     """A check has nothing to ask of this target; the message says what to write in gonogo.yaml to have it made."""
+
+
+def nearest(word: str, known: Iterable[str], otherwise: str = "") -> str:
+    """What to say of a word that is not known: the nearest one that is, or `otherwise`, or all of them."""
+    names = list(known)
+    near = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
+    return f"did you mean `{near[0]}`?" if near else otherwise or f"known here: {', '.join(names) or 'nothing'}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ci.cli.session import Exit, Session, common, fail, nearest, say
+from ci.cli.session import Exit, Session, common, fail, say
 
 
 @click.command()
@@ -37,7 +37,7 @@ def checks(session: Session, write_docs: Path | None) -> None:
 @common
 def explain(session: Session, check_id: str) -> None:
     """One check: why it is made, how to mend what it finds, which flaw proves it."""
-    from ci.errors import CannotRun
+    from ci.errors import CannotRun, nearest
     from ci.pipeline import catalogue
     from ci.rehearsal.flaws import by_check
     from ci.report import docs

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from ci.cli.session import Exit, Session, await_, common, fail, nearest
+from ci.cli.session import Exit, Session, await_, common, fail
 
 if TYPE_CHECKING:
     from ci.engine.run import Part
@@ -113,14 +113,15 @@ def _finish(session: Session, reports: Sequence[StageReport], verdict: Verdict) 
 
 
 def _known_stages(stages: Sequence[str], known: Sequence[str]) -> None:
+    from ci.errors import nearest
+
     for stage in stages:
         if stage not in known:
-            hint = nearest(stage, known, f"the stages are {', '.join(known)}")
-            fail(Exit.USAGE, f"there is no stage {stage}; {hint}")
+            fail(Exit.USAGE, f"there is no stage {stage}; {nearest(stage, known)}")
 
 
 def _site(url: str) -> str:
-    from ci.config.shape import site
+    from ci.config.shape.scalars import site
     from ci.errors import ConfigError
 
     try:

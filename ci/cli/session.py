@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractContextManager
 from enum import IntEnum
 from pathlib import Path
@@ -154,9 +153,3 @@ def say(message: str) -> None:
 def fail(code: Exit, message: str) -> NoReturn:
     say(message)
     sys.exit(code)
-
-
-def nearest(word: str, known: Iterable[str], otherwise: str) -> str:
-    """A hint for a word that is not known."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.4)
-    return f"did you mean {near[0]}?" if near else otherwise

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import click
 
-from ci.cli.session import Exit, Session, common, fail, nearest, say
+from ci.cli.session import Exit, Session, common, fail, say
 
 
 @click.command()
@@ -23,6 +23,7 @@ def waive(session: Session, fingerprint: str, owner: str, reason: str, expires: 
     from datetime import UTC
 
     from ci.config.edit import add_waiver
+    from ci.errors import nearest
 
     config = session.config()
     found = {f.fingerprint: f for report in session.store(config).reports() for r in report.results for f in r.findings}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import types
 import typing
 from pathlib import Path
@@ -13,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from ci.config.shape import Config
-from ci.errors import ConfigError
+from ci.errors import ConfigError, nearest
 
 Location = tuple[int | str, ...]
 
@@ -58,10 +57,7 @@ def _sentence(error: ErrorDetails) -> str:
     match error["type"]:
         case "extra_forbidden":
             *parents, key = error["loc"]
-            known = _keys_at(tuple(parents))
-            near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
-            hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known) or 'nothing'}"
-            return f"unknown key `{where}`; {hint}"
+            return f"unknown key `{where}`; {nearest(str(key), _keys_at(tuple(parents)))}"
         case "missing":
             return f"`{where}` is missing"
         case "value_error":

@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from ci.config.shape import Config, spelled
+from ci.config.shape import Config
+from ci.config.shape.scalars import spelled
 
 
 class _Schema(GenerateJsonSchema):

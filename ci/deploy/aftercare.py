@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 import httpx
 
 from ci.config import Config
-from ci.config.shape import Purge
+from ci.config.shape.deploy import Purge
 from ci.engine.http import USER_AGENT, tls_context
 from ci.model import Release, ReleaseEnd
 

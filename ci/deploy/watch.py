@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import httpx
 import pydantic
 
-from ci.config.shape import Deploy, ErrorLog, Watch
+from ci.config.shape.deploy import Deploy, ErrorLog, Watch
 from ci.deploy.context import Context
 from ci.engine.http import USER_AGENT, tls_context
 from ci.model import Subject

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from ci.config.shape import Identity
+from ci.config.shape.target import Identity
 from ci.errors import CannotRun
 from ci.model import ErrorKind, Model, Subject
 

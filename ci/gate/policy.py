@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from ci.config.shape import Gate, Waiver
+from ci.config.shape.gate import Gate, Waiver
 from ci.gate.waivers import Waivers, called
 from ci.model import CheckResult, Decision, Finding, Outcome, Reason, StageReport, Subject, Verdict
 

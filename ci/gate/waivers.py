@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
 
-from ci.config.shape import Waiver
+from ci.config.shape.gate import Waiver
 from ci.model import Finding
 
 

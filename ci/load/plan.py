@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 
-from ci.config.shape import Load, Scenario
+from ci.config.shape.load import Load, Scenario
 from ci.engine.http import BYPASS_HEADER
 from ci.model import Model
 

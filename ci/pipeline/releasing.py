@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import difflib
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from ci.deploy.staging import stage as stage_prebuilt
 from ci.engine.http import HttpFactory
 from ci.engine.progress import Silence
 from ci.engine.run import Run
-from ci.errors import ConfigError
+from ci.errors import ConfigError, nearest
 from ci.model import Outcome, Release, StageReport, Subject, Verdict
 from ci.pipeline.checking import check
 from ci.pipeline.stages import SIDE_BY_SIDE, catalogue, security, smoke
@@ -153,9 +152,9 @@ def _demand_known(checks: tuple[str, ...]) -> None:
     known = {spec.id for spec in catalogue() if spec.stage in SIDE_BY_SIDE}
     for check_id in checks:
         if check_id not in known:
-            near = difflib.get_close_matches(check_id, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise ConfigError(f"deploy.verify.checks: there is no smoke or security check {check_id}{hint}")
+            raise ConfigError(
+                f"deploy.verify.checks: there is no smoke or security check {check_id}; {nearest(check_id, known)}"
+            )
 
 
 def _verifier(run: Run) -> Callable[..., Coroutine[Any, Any, StageReport]]:

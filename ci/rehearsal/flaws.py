@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import json
 import subprocess
 import sys
 from collections.abc import Sequence
 
-from ci.errors import CannotRun, ConfigError
+from ci.errors import CannotRun, ConfigError, nearest
 from ci.model import ErrorKind, Model
 
 TIMEOUT_S = 30
@@ -56,7 +55,5 @@ def named(names: Sequence[str]) -> tuple[Flaw, ...]:
     known = {flaw.name: flaw for flaw in all_flaws()} if names else {}
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-            hint = f"did you mean {near[0]}?" if near else f"known are: {', '.join(known)}"
-            raise ConfigError(f"there is no flaw {name}; {hint}")
+            raise ConfigError(f"there is no flaw {name}; {nearest(name, known)}")
     return tuple(known[name] for name in dict.fromkeys(names))

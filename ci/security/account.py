@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ci.config.shape import Login
+from ci.config.shape.smoke import Login
 from ci.engine.identity import dotted
 from ci.engine.run import Run
 from ci.errors import CannotRun, NotApplicable

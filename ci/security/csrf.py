@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ci.config.shape import Request
+from ci.config.shape.smoke import Request
 from ci.engine.check import check
 from ci.errors import CannotRun, NotApplicable
 from ci.model import CheckSpec, ErrorKind, Severity

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from ci.config.shape import Request
+from ci.config.shape.smoke import Request
 from ci.engine.check import check
 from ci.errors import NotApplicable
 from ci.model import CheckSpec, Evidence, Severity

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ci.config.shape import RateLimit
+from ci.config.shape.security import RateLimit
 from ci.engine.check import check
 from ci.errors import NotApplicable
 from ci.model import CheckSpec, Evidence, Severity

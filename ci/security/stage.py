@@ -7,7 +7,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 
 from ci.config import Config
-from ci.config.shape import Code
+from ci.config.shape.security import Code
 from ci.engine.run import Run
 from ci.model import CheckResult, CheckSpec, Measure, StageReport
 from ci.security import live

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from ci.config.shape import Login, Refresh
+from ci.config.shape.smoke import Login, Refresh
 from ci.engine.identity import dotted
 from ci.errors import CannotRun
 from ci.model import ErrorKind

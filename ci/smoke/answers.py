@@ -10,7 +10,7 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 
-from ci.config.shape import Login
+from ci.config.shape.smoke import Login
 from ci.engine.http import origin
 
 LOGIN_WORDS = re.compile(r"(?i)log[-_]?in|sign[-_]?in|oauth|authenticat|\b(?:auth|sso|sessions?/new)\b")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ci.config.shape import Smoke
+from ci.config.shape.smoke import Smoke
 from ci.smoke.browsing import Browsing
 from ci.smoke.examination import Examination
 from ci.smoke.job import Job

@@ -10,7 +10,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from ci.config.shape import Smoke
+from ci.config.shape.smoke import Smoke
 from ci.engine.http import Client
 from ci.model import Subject
 from ci.smoke.accounts import Accounts

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ci.config.shape import Login
+from ci.config.shape.smoke import Login
 from ci.smoke.browsing import Browsing
 from ci.smoke.examination import Examination
 from ci.smoke.happenings import Happenings, no_answer, refuse_walls, settle, take_screenshot

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from ci.config.shape import Smoke
+from ci.config.shape.smoke import Smoke
 from ci.engine.http import origin
 from ci.errors import CannotRun
 from ci.smoke.browsing import Browsing

@@ -48,16 +48,16 @@ def test_every_command_explains_itself() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("check", "smok", "--url", "http://127.0.0.1:1"), "did you mean smoke?"),
+        (("check", "smok", "--url", "http://127.0.0.1:1"), "did you mean `smoke`?"),
         (("check",), "there is no such file"),
         (("check", "--url", "app.example.com"), "write it with its scheme"),
         (("check", "--config", "other.yaml", "--url", "http://127.0.0.1:1"), "other.yaml: there is no such file"),
         (("chekc",), "No such command"),
         (("check", "--nonsense"), "No such option"),
-        (("explain", "security/htst"), "did you mean security/hsts?"),
-        (("rehearse", "--flaw", "no-hts"), "did you mean no-hsts?"),
+        (("explain", "security/htst"), "did you mean `security/hsts`?"),
+        (("rehearse", "--flaw", "no-hts"), "did you mean `no-hsts`?"),
         (("rehearse", "--flaw-after-promotion", "slow-under-load"), "verification puts no load on production"),
-        (("drill", "no-hts"), "did you mean no-hsts?"),
+        (("drill", "no-hts"), "did you mean `no-hsts`?"),
         (("promote",), "Missing option '--deployment'"),
     ],
 )

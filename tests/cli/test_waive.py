@@ -71,7 +71,7 @@ def test_any_layout_of_the_file_is_borne(tmp_path: Path, config: str, kept: int)
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((FINGERPRINT[:-1] + ("0" if FINGERPRINT[-1] != "0" else "1"), *BY), f"did you mean {FINGERPRINT}?"),
+        ((FINGERPRINT[:-1] + ("0" if FINGERPRINT[-1] != "0" else "1"), *BY), f"did you mean `{FINGERPRINT}`?"),
         ((FINGERPRINT, *BY[:-1], "2020-01-01"), "is past"),
         ((FINGERPRINT, *BY[:-1], "soon"), "does not match the format"),
         ((FINGERPRINT, *BY[2:]), "Missing option '--owner'"),

@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 
 from ci.config import Config
-from ci.config.shape import Watch
+from ci.config.shape.deploy import Watch
 from ci.deploy.aftercare import take_care
 from ci.deploy.release import release
 from ci.deploy.watch import watch_errors

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci.config.shape import Gate, Waiver
+from ci.config.shape.gate import Gate, Waiver
 from ci.gate.policy import decide
 from ci.model import Decision, Outcome, Severity, StageReport, Verdict
 from tests.runs import NOW, SUBJECT, errored, failed, passed, report, skipped

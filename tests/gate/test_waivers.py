@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from pydantic import ValidationError
 
-from ci.config.shape import Gate, Waiver
+from ci.config.shape.gate import Gate, Waiver
 from ci.gate.policy import decide
 from ci.model import CheckResult, Decision, Finding, Location, Outcome, Severity, StageReport, Verdict
 from tests.runs import NOW, SUBJECT, errored, passed, report, skipped, spec

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from ci.config.shape import Gate
+from ci.config.shape.gate import Gate
 from ci.gate.policy import decide
 from ci.model import (
     CheckError,

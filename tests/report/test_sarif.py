@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 import jsonschema
 import pytest
 
-from ci.config.shape import Gate, Waiver
+from ci.config.shape.gate import Gate, Waiver
 from ci.gate.policy import decide
 from ci.model import Severity
 from ci.report import sarif

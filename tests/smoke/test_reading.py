@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci.config.shape import Login
+from ci.config.shape.smoke import Login
 from ci.errors import CannotRun
 from ci.model import CheckResult, CheckSpec, ErrorKind, Evidence, Outcome, Severity
 from ci.smoke.answers import came_from_cache, internals, is_json, leads_to_login, may_be_cached, states_of

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ci.config.shape import Code
+from ci.config.shape.security import Code
 from ci.errors import CannotRun, NotApplicable
 from ci.model import CheckSpec, ErrorKind, Severity
 from ci.security.scanners.pins import line_of

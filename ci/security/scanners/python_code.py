@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
-from ci.config.shape import Code
+from ci.config.shape.security import Code
 from ci.errors import CannotRun, NotApplicable
 from ci.model import CheckSpec, ErrorKind, Severity
 from ci.security.scanners.programs import parsed, start, wrong_shape

@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ci.config.shape import Code
+from ci.config.shape.security import Code
 from ci.engine.tools import ToolRun
 from ci.errors import CannotRun, NotApplicable
 from ci.model import CheckSpec, ErrorKind, Severity

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Collection, Iterable, Iterator
 
-from ci.config.shape import Code
+from ci.config.shape.security import Code
 from ci.engine.check import finding
 from ci.engine.run import Run
 from ci.engine.runner import errored, explain, judged, skipped

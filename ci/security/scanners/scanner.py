@@ -7,7 +7,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from ci.config.shape import Code
+from ci.config.shape.security import Code
 from ci.model import CheckSpec, Severity
 from ci.security.scanners.repository import Repository
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ci.config.shape import Code
+from ci.config.shape.security import Code
 from ci.errors import CannotRun
 from ci.model import CheckSpec, ErrorKind, Severity
 from ci.security.scanners import kingfisher

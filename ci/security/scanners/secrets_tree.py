@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ci.config.shape import Code
+from ci.config.shape.security import Code
 from ci.errors import CannotRun
 from ci.model import CheckSpec, ErrorKind, Severity
 from ci.security.scanners import kingfisher

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import httpx
 
-from ci.config.shape import Request, Smoke
+from ci.config.shape.smoke import Request, Smoke
 from ci.engine.check import declare
 from ci.engine.identity import dotted
 from ci.model import CheckSpec, Severity

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 
-from ci.config.shape import Smoke
+from ci.config.shape.smoke import Smoke
 from ci.engine.check import declare
 from ci.model import CheckSpec, Severity
 from ci.smoke.answers import internals, is_json, media_type, text_of

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from ci.config.shape import Health, Smoke
+from ci.config.shape.smoke import Health, Smoke
 from ci.engine.check import declare
 from ci.engine.identity import dotted, mismatch, same_commit, served_by
 from ci.errors import CannotRun

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ci.config.shape import Smoke
+from ci.config.shape.smoke import Smoke
 from ci.engine.check import declare
 from ci.model import CheckSpec, Severity
 from ci.smoke.accounts import Accounts

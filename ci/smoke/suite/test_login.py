@@ -6,7 +6,7 @@ import secrets
 
 import httpx
 
-from ci.config.shape import Login, Smoke
+from ci.config.shape.smoke import Login, Smoke
 from ci.engine.check import declare
 from ci.model import CheckSpec, Severity
 from ci.smoke.accounts import REFUSED, Accounts

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
-from ci.config.shape import OAuth, Smoke
+from ci.config.shape.smoke import OAuth, Smoke
 from ci.engine.check import declare
 from ci.engine.http import origin
 from ci.model import CheckSpec, Severity

@@ -7,7 +7,7 @@ import re
 import httpx
 import yaml
 
-from ci.config.shape import Smoke
+from ci.config.shape.smoke import Smoke
 from ci.engine.check import declare
 from ci.errors import CannotRun
 from ci.model import CheckSpec, Severity

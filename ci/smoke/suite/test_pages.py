@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from ci.config.shape import Smoke
+from ci.config.shape.smoke import Smoke
 from ci.engine.check import declare
 from ci.model import CheckSpec, Severity
 from ci.smoke.examination import Examination

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 
-from ci.config.shape import Login, Smoke
+from ci.config.shape.smoke import Login, Smoke
 from ci.engine.check import declare
 from ci.errors import CannotRun
 from ci.model import CheckSpec, Severity

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ci.config.shape import Refresh, Smoke
+from ci.config.shape.smoke import Refresh, Smoke
 from ci.engine.check import declare
 from ci.engine.identity import dotted
 from ci.model import CheckSpec, Severity

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from ci.config.shape import Smoke
+from ci.config.shape.smoke import Smoke
 from ci.engine.check import declare
 from ci.errors import CannotRun
 from ci.model import CheckSpec, ErrorKind, Severity

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from ci.config.shape import Code
+from ci.config.shape.security import Code
 from ci.model import CheckResult
 from ci.security.scanners.repository import open_repository
 from ci.security.scanners.scan import scan

@@ -102,9 +102,11 @@ class Project:
         deployment.ready_state = ReadyState.CANCELED
 
     def delete(self, deployment: Deployment) -> None:
-        """Remove a deployment for good; the one that serves production stays."""
+        """Remove a deployment for good; what serves production, or is about to, stays."""
         if self.aliases.of(deployment.id):
             raise RefusedError(409, "conflict", "The deployment is aliased to a production domain")
+        if deployment.id in self.on_the_way:
+            raise RefusedError(409, "conflict", "The deployment is about to be aliased to a production domain")
         deployment.ready_state = ReadyState.DELETED
 
     def assign_if_automatic(self, deployment: Deployment, now: float) -> bool:
@@ -189,6 +191,14 @@ class Project:
             self.move(request, alias, now)
         self.finish(request, JobStatus.SUCCEEDED, now)
         return request
+
+    @property
+    def on_the_way(self) -> frozenset[str]:
+        """Deployments that an open request or a rolling release brings to production."""
+        coming = {request.to_id for request in self.requests if request.open}
+        if self.rolling_release and self.rolling_release.active:
+            coming |= {self.rolling_release.canary_id, *self.rolling_release.queued}
+        return frozenset(coming)
 
     # -- rolling release
 

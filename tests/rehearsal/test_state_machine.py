@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
@@ -71,7 +72,7 @@ class Histories(RuleBasedStateMachine):
             self.project.delete(item)
         except RefusedError as refusal:
             assert refusal.status == 409
-            assert item.id in before.values()
+            assert item.id in {*before.values(), *self.project.on_the_way}
         assert self.map() == before
 
     @rule(target=jobs, item=deployments)
@@ -191,3 +192,18 @@ class Histories(RuleBasedStateMachine):
 
 Histories.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestHistories = Histories.TestCase
+
+
+def test_what_is_about_to_serve_production_is_not_deleted() -> None:
+    project = Project(id="prj_1", name="demo", account_id="team_1")
+    project.aliases.add(DOMAINS[0])
+    item = Deployment(id="dpl_1", url="1.test", name="demo", target="production", created_at=1, auto_assign=False)
+    project.create(item)
+    project.build_succeeded(item, 1.0)
+    job = project.request_promotion(item, 2.0)
+    with pytest.raises(RefusedError, match="about to"):
+        project.delete(item)
+    assert job
+    project.finish(job, JobStatus.FAILED, 3.0)
+    project.delete(item)
+    assert item.ready_state is ReadyState.DELETED

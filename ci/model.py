@@ -15,6 +15,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from ci.address import lasting, path_of
+
 EXCERPT_LIMIT = 2_000
 """Characters of an excerpt that are kept; the rest is cut and the cut is marked."""
 
@@ -58,6 +60,8 @@ class ErrorKind(enum.StrEnum):
     """Why there is no answer."""
 
     UNREACHABLE = "unreachable"
+    UNTRUSTED = "untrusted"
+    """The TLS handshake failed: over the certificate, or the protocol."""
     TIMEOUT = "timeout"
     LOGIN_WALL = "login-wall"
     """A protection page answered in the application's place."""
@@ -155,12 +159,13 @@ class Finding(Model):
     @property
     def place(self) -> str:
         """Where it is, across commits and deployments: a file, or a path on the target."""
-        return self.location.path or _path_of(self.location.url) or ""
+        return self.location.path or (path_of(self.location.url) if self.location.url is not None else "")
 
     @property
     def fingerprint(self) -> str:
-        """Identity across commits and deployments: no line number, wording or host takes part."""
-        return hashlib.sha256(f"{self.check_id}\0{self.place}\0{self.key}".encode()).hexdigest()[:16]
+        """Identity across commits, builds and deployments: no line number, wording, host or content hash takes part."""
+        place = self.location.path or lasting(self.place)
+        return hashlib.sha256(f"{self.check_id}\0{place}\0{self.key}".encode()).hexdigest()[:16]
 
 
 class CheckError(Model):
@@ -363,11 +368,3 @@ class Release(Model):
     """None while the release is under way, or when its process was killed."""
     serving: str | None = None
     """Id of the deployment that production was last seen to serve."""
-
-
-def _path_of(url: str | None) -> str | None:
-    """The part of a URL that stays the same from one deployment to the next."""
-    if url is None:
-        return None
-    without_scheme = url.partition("://")[2] or url
-    return "/" + without_scheme.partition("/")[2].partition("?")[0]

@@ -103,6 +103,7 @@ _DECLARED = (
     Flaw(
         "limit-spoofable", "the limit counts by an address that the client may choose", "security/rate-limit-spoofing"
     ),
+    Flaw("limit-forever", "who has met the rate limit once is refused for ever", "security/rate-limit-recovery"),
     Flaw("webhook-limited", "the billing webhook is limited", "security/rate-limit-excluded"),
     Flaw("exposed-env", "GET /.env shows the settings", "security/exposed-files"),
     Flaw("exposed-git", "the repository is served below /.git/", "security/exposed-repository"),

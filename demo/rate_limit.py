@@ -5,10 +5,10 @@ The fields follow the IETF draft "RateLimit header fields for HTTP" (draft-ietf-
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
-from limits import RateLimitItemPerMinute
+from limits import RateLimitItem, RateLimitItemPerMinute, RateLimitItemPerSecond
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 from starlette.datastructures import MutableHeaders
@@ -30,7 +30,6 @@ EXCLUDED = (
 _LOGIN = "/api/auth/login"
 _REPORT = "/api/errors/log"
 _WEBHOOK = "/api/billing/webhook"
-_WINDOW_SECONDS = 60
 _REDIS_REST_SECONDS = 5.0
 _STANDINGS_KEY = "demo.rate_limit.standings"
 _ENDPOINT_KEY = "demo.rate_limit.endpoint"
@@ -43,13 +42,14 @@ class _Standing:
 
     name: str
     quota: int
+    window_seconds: int
     remaining: int
     reset_seconds: int
 
     @property
     def policy(self) -> str:
         """This limit's item of the RateLimit-Policy field."""
-        return f'"{self.name}";q={self.quota};w={_WINDOW_SECONDS}'
+        return f'"{self.name}";q={self.quota};w={self.window_seconds}'
 
     @property
     def state(self) -> str:
@@ -65,9 +65,12 @@ class RateLimiter:
         self._default = RateLimitItemPerMinute(settings.rate_limit_per_minute)
         self._special = {
             _LOGIN: RateLimitItemPerMinute(settings.login_rate_limit_per_minute, namespace="LOGIN"),
-            _REPORT: RateLimitItemPerMinute(settings.report_rate_limit_per_minute, namespace="REPORT"),
-            _WEBHOOK: RateLimitItemPerMinute(settings.report_rate_limit_per_minute, namespace="WEBHOOK"),
+            _REPORT: RateLimitItemPerSecond(
+                settings.report_rate_limit, settings.report_rate_limit_window_seconds, namespace="REPORT"
+            ),
+            _WEBHOOK: RateLimitItemPerMinute(settings.report_rate_limit, namespace="WEBHOOK"),
         }
+        self._banished: set[tuple[str, ...]] = set()
         self._memory = MovingWindowRateLimiter(MemoryStorage())
         self._redis = _in_redis(settings.redis_url.get_secret_value()) if settings.redis_url else None
         self._redis_rests_until = 0.0
@@ -79,6 +82,8 @@ class RateLimiter:
         item = self._special.get(request.scope[_ENDPOINT_KEY], self._default)
         key = (dimension, who, request.scope[_ENDPOINT_KEY])
         standing = await self._count(item, dimension, key)
+        if flaws.active(request, "limit-forever"):
+            standing = self._for_ever(standing, key)
         request.scope[_STANDINGS_KEY].append(standing)
         if standing.remaining < 0:
             wait = str(standing.reset_seconds)
@@ -86,7 +91,12 @@ class RateLimiter:
             pause = {} if flaws.active(request, "no-retry-after") else {"retry-after": wait}
             raise errors.ApiError(429, "rate_limited", message, pause)
 
-    async def _count(self, item: RateLimitItemPerMinute, dimension: str, key: tuple[str, ...]) -> _Standing:
+    def _for_ever(self, standing: _Standing, key: tuple[str, ...]) -> _Standing:
+        if standing.remaining < 0:
+            self._banished.add(key)
+        return replace(standing, remaining=-1) if key in self._banished else standing
+
+    async def _count(self, item: RateLimitItem, dimension: str, key: tuple[str, ...]) -> _Standing:
         if self._redis and time.monotonic() >= self._redis_rests_until:
             try:
                 return await _hit(self._redis, item, dimension, key)
@@ -97,13 +107,14 @@ class RateLimiter:
 
 
 async def _hit(
-    limiter: MovingWindowRateLimiter, item: RateLimitItemPerMinute, dimension: str, key: tuple[str, ...]
+    limiter: MovingWindowRateLimiter, item: RateLimitItem, dimension: str, key: tuple[str, ...]
 ) -> _Standing:
     """Count one request; ``remaining`` is -1 when it came above the quota."""
     allowed = await limiter.hit(item, *key)
     window = await limiter.get_window_stats(item, *key)
     reset = max(1, math.ceil(window.reset_time - time.time()))
-    return _Standing(dimension, item.amount, window.remaining if allowed else -1, min(reset, _WINDOW_SECONDS))
+    seconds = item.get_expiry()
+    return _Standing(dimension, item.amount, seconds, window.remaining if allowed else -1, min(reset, seconds))
 
 
 def _in_redis(url: str) -> MovingWindowRateLimiter:

@@ -42,7 +42,8 @@ class Settings(BaseSettings):
     rate_limit_enabled: bool = True
     rate_limit_per_minute: int = Field(default=100, ge=1)
     login_rate_limit_per_minute: int = Field(default=20, ge=1)
-    report_rate_limit_per_minute: int = Field(default=20, ge=1)
+    report_rate_limit: int = Field(default=20, ge=1)
+    report_rate_limit_window_seconds: int = Field(default=60, ge=1)
 
     database_url: SecretStr = SecretStr("sqlite://")
     redis_url: SecretStr | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
@@ -38,7 +39,8 @@ def explain(error: BaseException, *, extra: str = "all") -> CheckError:
         case TimeoutError() | httpx.TimeoutException():
             return CheckError(kind=ErrorKind.TIMEOUT, message=str(error) or "no answer in time")
         case httpx.TransportError() | httpx.InvalidURL() | ConnectionError():
-            return CheckError(kind=ErrorKind.UNREACHABLE, message=str(error) or type(error).__name__)
+            kind = ErrorKind.UNTRUSTED if _refused_in_handshake(error) else ErrorKind.UNREACHABLE
+            return CheckError(kind=kind, message=str(error) or type(error).__name__)
         case asyncio.CancelledError() | KeyboardInterrupt():
             return CheckError(kind=ErrorKind.INTERRUPTED, message="the run was interrupted")
         case ModuleNotFoundError():
@@ -46,6 +48,13 @@ def explain(error: BaseException, *, extra: str = "all") -> CheckError:
             return CheckError(kind=ErrorKind.TOOL_MISSING, message=missing)
         case _:
             return CheckError(kind=ErrorKind.BUG, message=f"{type(error).__name__}: {error}")
+
+
+def _refused_in_handshake(error: BaseException | None) -> bool:
+    """Whether TLS is behind it, however many libraries have wrapped it since."""
+    while error is not None and not isinstance(error, ssl.SSLError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def errored(spec: CheckSpec, error: CheckError) -> CheckResult:

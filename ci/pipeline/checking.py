@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,11 +15,13 @@ from ci.engine.run import Run
 from ci.engine.runner import run_stage
 from ci.errors import CannotRun
 from ci.gate.policy import decide
-from ci.model import Decision, Outcome, Release, StageReport, Subject, Verdict
-from ci.pipeline.stages import ALONE, SIDE_BY_SIDE, STAGES, demanded_stages
+from ci.model import Decision, ErrorKind, Outcome, Release, StageReport, Subject, Verdict
+from ci.pipeline.stages import ALONE, SIDE_BY_SIDE, STAGES, demanded_stages, in_front
 
 NO_TARGET = "https://target.invalid"
 """Stands for the target where the code alone is judged (RFC 2606)."""
+
+NOT_TRUSTED = "whatever needs a connection that can be trusted"
 
 STAGE_GRACE_S = 30.0
 """Seconds that a stage gets beyond its own time limit to tidy up and report."""
@@ -49,18 +51,18 @@ class _Flight:
                 self.add(report)
                 self.run.progress.stage_done(report)
 
-    async def fly(self, stage: str) -> None:
+    async def fly(self, stage: str, only: Collection[str] | None = None) -> None:
         made = STAGES[stage]()
         limit = made.timeout_s(self.run.config) + STAGE_GRACE_S
         report = await run_stage(
             stage,
             self.run.subject,
-            lambda: made.run(self.run),
-            specs=made.specs(self.run.config),
+            lambda: made.run(self.run) if only is None else made.run(self.run, only=only),
+            specs=[spec for spec in made.specs(self.run.config) if only is None or spec.id in only],
             timeout_s=limit,
             progress=self.run.progress,
         )
-        self.add(report)
+        self.add(report if only is None else report.model_copy(update={"left_out": NOT_TRUSTED}))
 
     async def fly_together(self, stages: Sequence[str]) -> None:
         async with asyncio.TaskGroup() as group:
@@ -114,6 +116,8 @@ async def _fly_all(flight: _Flight) -> None:
     report = flight.add(preflight.report(subject, started_at, seen))
     progress.stage_done(report)
     if report.outcome is Outcome.ERROR:
+        if "security" in flight.stages and any(r.error and r.error.kind is ErrorKind.UNTRUSTED for r in seen):
+            await flight.fly("security", in_front())
         flight.leave_out(flight.stages, "the preflight could not make sure of the target")
         return
     await flight.fly_together(SIDE_BY_SIDE)

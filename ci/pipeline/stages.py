@@ -41,6 +41,14 @@ def load() -> Stage:
 
 STAGES: dict[str, Callable[[], Stage]] = {"smoke": smoke, "security": security, "load": load}
 
+
+def in_front() -> frozenset[str]:
+    """Ids of the checks that can be made although no connection is trusted: they say why."""
+    from ci.security import transport
+
+    return frozenset(check.spec.id for check in transport.HANDSHAKE_CHECKS)
+
+
 SIDE_BY_SIDE = ("smoke", "security")
 """Stages that do not disturb each other."""
 ALONE = ("load",)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from ci import pipeline
 from ci.config import Config
+from ci.config.shape.security import Code
 from ci.engine.check import declared
 from ci.engine.evidence import EvidenceStore
 from ci.engine.http import HttpFactory
@@ -17,9 +19,12 @@ from ci.engine.progress import Silence
 from ci.engine.redaction import Redactor
 from ci.engine.run import Run
 from ci.errors import CannotRun
-from ci.model import Decision, ErrorKind, Outcome, Severity
-from ci.rehearsal.flaws import Flaw, all_flaws, named
+from ci.model import Decision, ErrorKind, Outcome, Severity, Subject
+from ci.rehearsal import advisories
+from ci.rehearsal.checkout import CodeFault, checkout_with
+from ci.rehearsal.flaws import Flaw, Place, all_flaws, named
 from ci.rehearsal.scene import Scene, stage_scene
+from ci.security.scanners.scan import specs as code_specs
 from ci.smoke import suite
 
 AT_ONCE = 2
@@ -71,30 +76,59 @@ async def drill(evidence: Path, names: Sequence[str], *, say: Callable[[str], No
 
 
 async def drill_one(scene: Scene, flaw: Flaw, evidence: Path) -> Drilled:
-    """Deploy the demo with one flaw and run the stage that must notice it."""
-    async with scene.deployed([flaw.name]) as deployment:
-        url = scene.standin.url_of(deployment)
-        config = _quick(scene.config, flaw)
-        run = Run(
-            config=config,
-            subject=pipeline.subject_of(url, deployment.source.sha, deployment.id),
-            environ=scene.environ,
-            http=HttpFactory.for_target(url, budget=config.target.request_budget, environ=scene.environ),
-            store=EvidenceStore(evidence, Redactor.of_environment(scene.environ, config.secret_variables())),
-            progress=Silence(),
-        )
-        reports, verdict = await pipeline.check(run, [flaw.stage])
+    """Run the stage that must notice the flaw, where the flaw is."""
+    config = _quick(scene, flaw)
+    store = EvidenceStore(evidence, Redactor.of_environment(scene.environ, config.secret_variables()))
+    if flaw.place is Place.CODE:
+        async with checkout_with(CodeFault(flaw.name)) as folder:
+            run = _run(scene, config, store, pipeline.subject_of(pipeline.NO_TARGET))
+            reports, verdict = await pipeline.check(replace(run, part="code", folder=folder), [flaw.stage])
+    else:
+        async with scene.deployed([flaw]) as deployment:
+            config = scene.with_plain_port(config, deployment)
+            subject = pipeline.subject_of(scene.standin.url_of(deployment), deployment.source.sha, deployment.id)
+            reports, verdict = await pipeline.check(_run(scene, config, store, subject), [flaw.stage])
     failed = (r.spec.id for report in reports for r in report.results if r.outcome is Outcome.FAIL)
     return Drilled(flaw, verdict.decision, tuple(failed))
 
 
-def _quick(config: Config, flaw: Flaw) -> Config:
-    """The configuration without the browser for a flaw that no browser need see, and strict to the last."""
+def _run(scene: Scene, config: Config, store: EvidenceStore, subject: Subject) -> Run:
+    return Run(
+        config=config,
+        subject=subject,
+        environ=scene.environ,
+        http=HttpFactory.for_target(subject.url, budget=config.target.request_budget, environ=scene.environ),
+        store=store,
+        progress=Silence(),
+    )
+
+
+def _quick(scene: Scene, flaw: Flaw) -> Config:
+    """The configuration without what a flaw does not need to be seen, the browser first, and strict to the last."""
+    config = scene.config
     in_browser = {spec.id for spec in declared(*suite.browser())}
     smoke = config.smoke.model_copy(update={"browser": flaw.check in in_browser})
+    security = config.security
+    if security.rate_limit and flaw.check != "security/rate-limit-recovery":
+        # Nobody waits for the end of a limit but the check that needs it.
+        impatient = security.rate_limit.model_copy(update={"recovery": timedelta(milliseconds=1)})
+        security = security.model_copy(update={"rate_limit": impatient})
+    if flaw.place is Place.CODE:
+        security = security.model_copy(update={"code": _code(scene, flaw)})
     # The mildest finding counts here: a flaw that only earns advice is to be caught as well.
     gate = config.gate.model_copy(update={"fail_on": Severity.INFO})
-    return config.model_copy(update={"smoke": smoke, "gate": gate})
+    return config.model_copy(update={"smoke": smoke, "security": security, "gate": gate})
+
+
+def _code(scene: Scene, flaw: Flaw) -> Code:
+    """The scan that must notice the flaw, and no other."""
+    return Code.model_validate(
+        {
+            "leave_out": [spec.id for spec in code_specs() if spec.id != flaw.check],
+            "osv_url": scene.advisories_url + advisories.OSV_PATH,
+            "npm_registry": scene.advisories_url,
+        }
+    )
 
 
 def matrix(drilled: Sequence[Drilled]) -> str:

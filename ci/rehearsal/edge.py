@@ -10,7 +10,7 @@ import secrets
 import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
@@ -19,6 +19,7 @@ from aiohttp import hdrs, web
 from multidict import CIMultiDict
 from yarl import URL
 
+from ci.rehearsal.authority import Authority, TransportFault
 from ci.rehearsal.protection import BYPASS, SET_COOKIE, Protection
 
 CONNECT_TIMEOUT = 5.0
@@ -57,7 +58,9 @@ class Listener:
 
     domain: str
     url: str
-    runner: web.ServerRunner
+    runners: tuple[web.ServerRunner, ...]
+    plain_port: int | None = None
+    """Where plain HTTP is answered for this domain; the edge has one port for each, as it has for HTTPS."""
 
 
 class Verbatim(web.StreamResponse):
@@ -73,10 +76,10 @@ class Verbatim(web.StreamResponse):
 class Edge:
     """All listeners, over one pool of connections to the backends."""
 
-    def __init__(self, protection: Protection, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, protection: Protection, authority: Authority | None) -> None:
         self.protection = protection
-        self._tls = tls
-        self._scheme = "https" if tls else "http"
+        self._authority = authority
+        self._scheme = "https" if authority else "http"
         self._listeners: list[Listener] = []
         self._client: aiohttp.ClientSession | None = None
 
@@ -93,24 +96,32 @@ class Edge:
     async def __aexit__(self, *_: object) -> None:
         try:
             for listener in self._listeners:
-                await listener.runner.cleanup()
+                for runner in listener.runners:
+                    await runner.cleanup()
         finally:
             if self._client:
                 await self._client.close()
 
-    async def listen(self, routing: Routing, production: bool) -> Listener:
-        """Open a port of its own for one domain."""
+    async def listen(self, routing: Routing, production: bool, faults: Collection[TransportFault] = ()) -> Listener:
+        """Open ports of its own for one domain: HTTPS, and plain HTTP that leads there."""
         listening = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
         domain = f"localhost:{listening.getsockname()[1]}"
 
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
             return await self._handle(request, domain, production, routing)
 
-        server = web.Server(handle, access_log=None, keepalive_timeout=CLIENT_KEEP_ALIVE, auto_decompress=False)
-        runner = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_TIMEOUT)
-        await runner.setup()
-        await web.SockSite(runner, listening, ssl_context=self._tls, backlog=BACKLOG).start()
-        listener = Listener(domain, f"{self._scheme}://{domain}", runner)
+        async def handle_plain(request: web.BaseRequest) -> web.StreamResponse:
+            if TransportFault.PLAIN_HTTP in faults:
+                return await self._handle(request, domain, True, routing)
+            return web.Response(status=308, headers={"Location": f"https://{domain}{request.raw_path}"})
+
+        tls = self._authority.server_context(faults) if self._authority else None
+        runners, plain_port = [await _serve(handle, listening, tls)], None
+        if tls:
+            plain = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
+            plain_port = plain.getsockname()[1]
+            runners.append(await _serve(handle_plain, plain, None))
+        listener = Listener(domain, f"{self._scheme}://{domain}", tuple(runners), plain_port)
         self._listeners.append(listener)
         return listener
 
@@ -169,6 +180,18 @@ class Edge:
         headers["X-Forwarded-Host"] = request.headers.get(hdrs.HOST, "")
         headers["X-Vercel-Id"] = request_id
         return headers
+
+
+async def _serve(
+    handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+    listening: socket.socket,
+    tls: ssl.SSLContext | None,
+) -> web.ServerRunner:
+    server = web.Server(handle, access_log=None, keepalive_timeout=CLIENT_KEEP_ALIVE, auto_decompress=False)
+    runner = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_TIMEOUT)
+    await runner.setup()
+    await web.SockSite(runner, listening, ssl_context=tls, backlog=BACKLOG).start()
+    return runner
 
 
 def _without(headers: Mapping[str, str], dropped: frozenset[str]) -> CIMultiDict[str]:

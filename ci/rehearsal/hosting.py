@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 
 from ci.rehearsal.alias_requests import milliseconds
+from ci.rehearsal.authority import TransportFault
 from ci.rehearsal.builder import Backend, Builder, BuildFailedError, BuildRequest
 from ci.rehearsal.deployments import Deployment, Failure, ReadyState, Source, Target
 from ci.rehearsal.edge import Edge, Route
@@ -39,6 +40,8 @@ class Order:
     env: dict[str, str] = field(default_factory=dict, repr=False)
     auto_assign: bool = True
     files: dict[str, bytes] = field(default_factory=dict, repr=False)
+    faults: tuple[TransportFault, ...] = ()
+    """What is wrong with its transport, on purpose."""
 
 
 class Hosting:
@@ -52,6 +55,7 @@ class Hosting:
         self._backends: dict[str, Backend] = {}
         self._builds: dict[str, asyncio.Task[None]] = {}
         self._orders: dict[str, Order] = {}
+        self._plain_ports: dict[str, int | None] = {}
 
     async def add_domain(self) -> str:
         """Open one more production domain; all of them are moved by a promotion."""
@@ -64,7 +68,8 @@ class Hosting:
     async def deploy(self, order: Order) -> Deployment:
         """Register a deployment, open its URL, and begin its build in the background."""
         identifier = new_id("dpl")
-        listener = await self._edge.listen(lambda: self._route(identifier), production=False)
+        listener = await self._edge.listen(lambda: self._route(identifier), production=False, faults=order.faults)
+        self._plain_ports[identifier] = listener.plain_port
         deployment = Deployment(
             id=identifier,
             url=listener.domain,
@@ -84,6 +89,10 @@ class Hosting:
     def order_of(self, deployment: Deployment) -> Order:
         """What was asked for when the deployment was created, to build it again."""
         return self._orders[deployment.id]
+
+    def plain_port_of(self, deployment: Deployment) -> int | None:
+        """Where plain HTTP is answered for the deployment's URL."""
+        return self._plain_ports[deployment.id]
 
     async def built(self, deployment: Deployment) -> Deployment:
         """Wait for the end of its build."""

@@ -17,7 +17,7 @@ from ci.engine.run import Run
 from ci.errors import ConfigError
 from ci.model import Release, StageReport, Verdict
 from ci.pipeline import releasing
-from ci.rehearsal.flaws import Flaw, named
+from ci.rehearsal.flaws import Flaw, Place, named
 from ci.rehearsal.scene import Scene, stage_scene
 
 Show = Callable[[Redactor], AbstractContextManager[Progress]]
@@ -50,15 +50,16 @@ async def rehearse(
     Raises ConfigError for a flaw that there is not or that verification cannot see, CannotRun when the scene
     cannot be set.
     """
-    named(flaws)
+    early = named(flaws)
+    _demand_deployable(early)
     late = named(flaws_after_promotion)
     _demand_verifiable(late)
     evidence.mkdir(parents=True, exist_ok=True)
     # The stand-in of an earlier rehearsal is gone, and with it whatever its release had still to do.
     (evidence / RELEASE_FILE).unlink(missing_ok=True)
-    staged = stage_scene(evidence / "logs", flaws=flaws, flaws_after_promotion=flaws_after_promotion, say=say)
+    staged = stage_scene(evidence / "logs", flaws=early, flaws_after_promotion=late, say=say)
     async with staged as scene:
-        config = _verifying(scene.config, late)
+        config = _verifying(scene.with_plain_port(scene.config, scene.candidate), late)
         redact = Redactor.of_environment(scene.environ, config.secret_variables())
         with show(redact) as progress:
             run = _run(scene, config, EvidenceStore(evidence, redact), progress)
@@ -85,8 +86,22 @@ def _run(scene: Scene, config: Config, store: EvidenceStore, progress: Progress)
     )
 
 
-def _demand_verifiable(flaws: Sequence[Flaw]) -> None:
+def _demand_deployable(flaws: Sequence[Flaw]) -> None:
     for flaw in flaws:
+        if flaw.place is Place.CODE:
+            raise ConfigError(
+                f"the flaw {flaw.name} is one of a repository, which a rehearsal does not scan; "
+                f"try it by `gonogo drill {flaw.name}`"
+            )
+
+
+def _demand_verifiable(flaws: Sequence[Flaw]) -> None:
+    _demand_deployable(flaws)
+    for flaw in flaws:
+        if flaw.place is Place.EDGE:
+            raise ConfigError(
+                f"the flaw {flaw.name} is the edge's and shows at one URL; give it to the candidate by --flaw"
+            )
         if flaw.stage not in {"smoke", "security"}:
             raise ConfigError(
                 f"the flaw {flaw.name} is for {flaw.check}; verification puts no load on production, "

@@ -16,8 +16,11 @@ from ci.config import Config, load_config
 from ci.engine.tools import run_tool
 from ci.errors import CannotRun
 from ci.model import ErrorKind
+from ci.rehearsal import advisories
+from ci.rehearsal.authority import TransportFault
 from ci.rehearsal.builder import BuildFailedError, BuildRequest, ProcessBuilder
 from ci.rehearsal.deployments import Deployment, ReadyState, Source
+from ci.rehearsal.flaws import Flaw, Place, names
 from ci.rehearsal.hosting import Order
 from ci.rehearsal.protection import Protected
 from ci.rehearsal.standin import Options, StandIn
@@ -38,17 +41,24 @@ class Scene:
     candidate: Deployment
     standin: StandIn
     settings: Mapping[str, str]
+    advisories_url: str
+    """Where the stand-ins of the services are that know which releases are vulnerable."""
 
     @asynccontextmanager
-    async def deployed(self, flaws: Sequence[str]) -> AsyncIterator[Deployment]:
+    async def deployed(self, flaws: Sequence[Flaw]) -> AsyncIterator[Deployment]:
         """One more staged deployment, with these flaws, for the length of the block."""
-        order = _order({**self.settings, "DEMO_FLAWS": ",".join(flaws)}, auto_assign=False)
+        order = _order(self.settings, flaws, auto_assign=False)
         deployment = await self.standin.deploy(order)
         try:
             _demand_ready(deployment)
             yield deployment
         finally:
             await self.standin.hosting.delete(deployment)
+
+    def with_plain_port(self, config: Config, deployment: Deployment) -> Config:
+        """The configuration, with the port at which plain HTTP is answered for this deployment."""
+        tls = config.security.tls.model_copy(update={"plain_port": self.standin.hosting.plain_port_of(deployment)})
+        return config.model_copy(update={"security": config.security.model_copy(update={"tls": tls})})
 
     @property
     def candidate_url(self) -> str:
@@ -59,8 +69,8 @@ class Scene:
 async def stage_scene(
     logs: Path,
     *,
-    flaws: Sequence[str] = (),
-    flaws_after_promotion: Sequence[str] = (),
+    flaws: Sequence[Flaw] = (),
+    flaws_after_promotion: Sequence[Flaw] = (),
     say: Callable[[str], None] = lambda message: None,
 ) -> AsyncIterator[Scene]:
     """Start everything; end all of it with the block, however that ends.
@@ -79,11 +89,11 @@ async def stage_scene(
         # Deployment URLs are protected, as Vercel does by default, so that the way past is rehearsed as well.
         async with StandIn(demo, Options(protected=Protected.DEPLOYMENTS)) as standin:
             settings = _settings(services.url)
-            bad = {"DEMO_FLAWS": ",".join(flaws), "DEMO_FLAWS_IN_PRODUCTION": ",".join(flaws_after_promotion)}
+            late = {**settings, "DEMO_FLAWS_IN_PRODUCTION": ",".join(flaw.name for flaw in flaws_after_promotion)}
             say("deploying the demo application: a baseline to production, a candidate beside it")
             async with asyncio.TaskGroup() as group:
                 first = group.create_task(standin.deploy(_order(settings, auto_assign=True)))
-                second = group.create_task(standin.deploy(_order({**settings, **bad}, auto_assign=False)))
+                second = group.create_task(standin.deploy(_order(late, flaws, auto_assign=False)))
                 expired = group.create_task(_expired_token(settings))
             baseline, candidate = first.result(), second.result()
             for deployment in (baseline, candidate):
@@ -96,6 +106,7 @@ async def stage_scene(
                 candidate=candidate,
                 standin=standin,
                 settings=settings,
+                advisories_url=await standin.serve(advisories.application()),
             )
     finally:
         await services.stop()
@@ -113,6 +124,7 @@ def _settings(services_url: str) -> dict[str, str]:
         "CRON_SECRET": secrets.token_hex(16),
         "RATE_LIMIT_PER_MINUTE": "100000",
         "LOGIN_RATE_LIMIT_PER_MINUTE": "200",
+        "REPORT_RATE_LIMIT_WINDOW_SECONDS": "6",  # short, so that one can wait for its end
         "OPENAI_BASE_URL": services_url,
         "STRIPE_BASE_URL": services_url,
         "SUPABASE_URL": services_url,
@@ -121,9 +133,11 @@ def _settings(services_url: str) -> dict[str, str]:
     }
 
 
-def _order(settings: Mapping[str, str], *, auto_assign: bool) -> Order:
+def _order(settings: Mapping[str, str], flaws: Sequence[Flaw] = (), *, auto_assign: bool) -> Order:
     source = Source(sha=secrets.token_hex(20), branch="main", message="Rehearsed")
-    return Order(source=source, env=dict(settings), auto_assign=auto_assign)
+    env = {**settings, "DEMO_FLAWS": ",".join(names(flaws, Place.APPLICATION))}
+    faults = tuple(TransportFault(name) for name in names(flaws, Place.EDGE))
+    return Order(source=source, env=env, auto_assign=auto_assign, faults=faults)
 
 
 async def _expired_token(settings: Mapping[str, str]) -> str:

@@ -156,12 +156,10 @@ class StandIn:
     async def _start(self) -> None:
         options = self._options
         folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="rehearsal-")))
-        context = None
-        if options.tls:
-            authority = Authority(options.certificate_days)
-            self.ca_file, context = authority.write(folder), authority.server_context()
+        authority = Authority(options.certificate_days) if options.tls else None
+        self.ca_file = authority.write(folder) if authority else None
         # Ended in reverse: jobs, then the API, then backends, and the edge last of all, empty by then.
-        edge = await self._stack.enter_async_context(Edge(self.protection, context))
+        edge = await self._stack.enter_async_context(Edge(self.protection, authority))
         self.hosting = Hosting(self.state, edge, self._builder)
         self.hosting.propagation_delay = options.propagation_delay
         self._stack.push_async_callback(self.hosting.close)

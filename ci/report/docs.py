@@ -9,7 +9,7 @@ from ci.model import CheckSpec
 
 
 def page(spec: CheckSpec, flaws: Sequence[str]) -> str:
-    """One check: what it demands, why, how to mend what it finds, and which flaws of the demo prove that it sees."""
+    """One check: what it demands, why, how to mend what it finds, and which flaws prove that it sees."""
     parts = [
         f"# {spec.id}",
         f"**{spec.title}.**",
@@ -20,8 +20,10 @@ def page(spec: CheckSpec, flaws: Sequence[str]) -> str:
     if spec.references:
         parts.append("## References\n\n" + "\n".join(f"- {_linked(reference)}" for reference in spec.references))
     if flaws:
-        commands = "\n".join(f"gonogo rehearse --flaw {flaw}" for flaw in flaws)
-        parts.append(f"## Proof\n\nEach of these must be answered with NO-GO by this check:\n\n```sh\n{commands}\n```")
+        commands = "\n".join(f"gonogo drill {flaw}" for flaw in flaws)
+        parts.append(
+            f"## Proof\n\nEach injects a flaw that this check must answer with NO-GO:\n\n```sh\n{commands}\n```"
+        )
     return "\n\n".join(parts) + "\n"
 
 

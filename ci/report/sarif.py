@@ -38,12 +38,21 @@ _SECURITY_SEVERITIES = {
 }
 """In the bands of CVSS 3.1, by which GitHub names the severity of a security rule."""
 
+
+RESULT_LIMIT = 5_000
+"""Code scanning shows no more of one run, and refuses the whole file above 25,000."""
+NAME_LIMIT = 255
+TEXT_LIMIT = 1_024
+"""Characters that code scanning takes of a rule's name and of its descriptions."""
+
 Json = dict[str, Any]
 
 
 def render(reports: Sequence[StageReport], verdict: Verdict | None, release: Release | None) -> str:
     """One run of one tool. The release plays no part in it."""
     digest = Digest(reports, verdict, release)
+    findings = [finding for entry in digest.failed for finding in entry.result.findings]
+    findings.sort(key=lambda finding: finding.severity.rank, reverse=True)
     specs = tuple({entry.result.spec.id: entry.result.spec for entry in digest.entries}.values())
     places = {spec.id: place for place, spec in enumerate(specs)}
     run: Json = {
@@ -56,8 +65,8 @@ def render(reports: Sequence[StageReport], verdict: Verdict | None, release: Rel
         },
         "automationDetails": {"id": "gonogo/"},
         "columnKind": "unicodeCodePoints",
-        "invocations": [_invocation(digest, places)],
-        "results": [_result(digest, finding, places) for entry in digest.failed for finding in entry.result.findings],
+        "invocations": [_invocation(digest, places, left_out=len(findings[RESULT_LIMIT:]))],
+        "results": [_result(digest, finding, places) for finding in findings[:RESULT_LIMIT]],
         "properties": _properties(digest),
     }
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=1, ensure_ascii=False) + "\n"
@@ -69,9 +78,9 @@ def _rule(spec: CheckSpec) -> Json:
         properties["security-severity"] = _SECURITY_SEVERITIES[spec.severity]
     rule: Json = {
         "id": spec.id,
-        "name": spec.id,
-        "shortDescription": _text(spec.title),
-        "fullDescription": _text(spec.why),
+        "name": one_line(spec.id, NAME_LIMIT),
+        "shortDescription": {"text": one_line(spec.title, TEXT_LIMIT)},
+        "fullDescription": {"text": one_line(spec.why, TEXT_LIMIT)},
         "help": _help(spec),
         "defaultConfiguration": {"level": _LEVELS[spec.severity]},
         "properties": properties,
@@ -89,7 +98,7 @@ def _help(spec: CheckSpec) -> Json:
     return {"text": printable(text.rstrip()), "markdown": marked.rstrip()}
 
 
-def _invocation(digest: Digest, places: dict[str, int]) -> Json:
+def _invocation(digest: Digest, places: dict[str, int], *, left_out: int) -> Json:
     troubles = [_trouble("not-run", f"{stage}: {why}") for stage, why in digest.empty_stages]
     if not digest.reports:
         troubles.append(_trouble("no-data", "no stage has reported"))
@@ -97,6 +106,8 @@ def _invocation(digest: Digest, places: dict[str, int]) -> Json:
         error = entry.result.error
         assert error is not None
         troubles.append(_trouble(error.kind, error.message, _rule_reference(entry.result.spec.id, places)))
+    if left_out:
+        troubles.append(_trouble("too-many", f"the {left_out} mildest findings are in the other reports alone"))
     invocation: Json = {
         "executionSuccessful": not troubles,
         "toolExecutionNotifications": troubles,

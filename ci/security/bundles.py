@@ -172,7 +172,7 @@ def _sources_in(answer: Answer) -> int:
 def _judge(spec: CheckSpec, answer: Answer, found: list[Found], does: str) -> Judged:
     for item in found:
         told = f"{answer.url} {does} {item.what}: {item.masked}"
-        yield wrong(spec, answer, told, key=item.what)
+        yield wrong(spec, answer, told, key=item.key)
     if not found:
         yield seen(answer, f"{len(answer.body)} bytes, nothing secret")
 

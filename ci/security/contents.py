@@ -85,8 +85,14 @@ def mixed_content(surface: Surface) -> Judged:
 )
 def token_in_url(surface: Surface) -> Judged:
     spec = token_in_url.spec
-    for answer in surface.everything:
-        addresses = [*([answer.location] if answer.location else []), *markup_of(answer).links]
+    answers = surface.everything
+    leading = [[*([answer.location] if answer.location else []), *markup_of(answer).links] for answer in answers]
+    if answers and not any(leading):
+        raise NotApplicable(
+            f"none of {len(answers)} answers links or redirects anywhere: name pages with links in security.pages, "
+            "and protected pages, which lead to the login, in smoke.protected"
+        )
+    for answer, addresses in zip(answers, leading, strict=True):
         found = sorted({what for address in addresses for what in _secrets_in(address)})
         for what in found:
             yield wrong(spec, answer, f"{answer.url} leads to an address that carries {what}", key=what, shows=what)

@@ -103,7 +103,8 @@ def cookie_secure(jar: Jar) -> Judged:
             yield wrong(cookie_secure.spec, answer, told, key=cookie.name, severity=severity)
         else:
             yield seen(answer, f"cookie {cookie.name} is Secure")
-    yield from _none(jar)
+    if not jar.cookies:
+        yield from _no_cookie(jar)
 
 
 @check(
@@ -124,7 +125,7 @@ def cookie_httponly(jar: Jar) -> Judged:
         else:
             yield seen(answer, f"session cookie {cookie.name} is HttpOnly")
     if not jar.sessions:
-        yield from _count(jar, "session ")
+        yield from _no_session(jar)
 
 
 @check(
@@ -147,7 +148,7 @@ def cookie_samesite(jar: Jar) -> Judged:
             told = f"{answer.url} sets the session cookie {cookie.name} with {given}; wanted Lax or Strict"
             yield wrong(cookie_samesite.spec, answer, told, key=cookie.name)
     if not jar.sessions:
-        yield from _count(jar, "session ")
+        yield from _no_session(jar)
 
 
 @check(
@@ -178,7 +179,8 @@ def cookie_prefix(jar: Jar) -> Judged:
             yield wrong(cookie_prefix.spec, answer, told, key=cookie.name, severity=Severity.LOW)
         else:
             yield seen(answer, f"cookie {cookie.name} keeps what its name promises")
-    yield from _none(jar)
+    if not jar.cookies:
+        yield from _no_cookie(jar)
 
 
 @check(
@@ -202,7 +204,7 @@ def cookie_lifetime(jar: Jar) -> Judged:
             lives = "until the browser is closed" if age is None else f"for {age / 3600:.1f} h"
             yield seen(answer, f"session cookie {cookie.name} lives {lives}")
     if not jar.sessions:
-        yield from _count(jar, "session ")
+        yield from _no_session(jar)
 
 
 @check(
@@ -234,12 +236,32 @@ def session_fixation(jar: Jar) -> Judged:
         yield seen(answer, f"the value of {planted.name} from before the login opens nothing")
 
 
-def _none(jar: Jar) -> Judged:
+def _no_cookie(jar: Jar) -> Judged:
+    """Without a cookie there is nothing to judge, unless a login that sets none was among what was seen.
+
+    Raises NotApplicable.
+    """
+    count = len(jar.answers)
+    if jar.user:
+        yield Evidence(summary=f"no cookie is set by {count} answers, the login among them")
+    elif count:
+        raise NotApplicable(
+            f"no cookie was set by {count} answers, and no login was among them: describe it under smoke.login, "
+            "or name pages that set cookies in security.pages"
+        )
+
+
+def _no_session(jar: Jar) -> Judged:
+    """As `_no_cookie`, for cookies that open a session."""
     if not jar.cookies:
-        yield from _count(jar, "")
-
-
-def _count(jar: Jar, kind: str) -> Judged:
-    if jar.answers:
-        login = ", the login among them" if jar.user else ""
-        yield Evidence(summary=f"no {kind}cookie is set by {len(jar.answers)} answers{login}")
+        yield from _no_cookie(jar)
+    elif jar.user and not jar.user.cookie:
+        told = f"{len(jar.cookies)} cookies, but the login gives its session in the body"
+        yield Evidence(summary=told)
+    else:
+        names = ", ".join(sorted({cookie.name for _, cookie in jar.cookies})[:5])
+        more = "" if jar.user else ", or describe the login under smoke.login"
+        raise NotApplicable(
+            f"none of the cookies ({names}) opens a session by its name: "
+            f"name the one that does in security.session_cookies{more}"
+        )

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ci.engine.check import check
+from ci.engine.internals import addresses, internals
 from ci.model import CheckSpec, Evidence, Severity
 from ci.security.answer import Answer
 from ci.security.exposed_paths import BACKUPS, DEBUG, DOCUMENTS, EVERYTHING, FILES, LISTINGS, REPOSITORY, Lair
-from ci.security.internals import addresses, traces
 from ci.security.judging import Judged, seen, wrong
 from ci.security.likeness import Strangers, meet_strangers
 from ci.security.surface import Surface, fetch_surface
@@ -159,7 +159,7 @@ def api_docs(exposure: Exposure) -> Judged:
 )
 def stack_traces(exposure: Exposure) -> Judged:
     for answer in (*exposure.provoked, *exposure.surface.everything, *exposure.strangers.answers):
-        if what := traces(answer.text):
+        if what := internals(answer.text):
             shown = answer.url[:120]
             told = f"{answer.method} {shown} answers {answer.status} with {what}"
             yield wrong(stack_traces.spec, answer, told, key=what, shows=answer.excerpt)

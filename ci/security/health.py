@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ci.engine.check import check
+from ci.engine.internals import addresses, internals
 from ci.errors import NotApplicable
 from ci.model import CheckSpec, Severity
 from ci.security.answer import Answer
-from ci.security.internals import addresses, traces
 from ci.security.judging import Judged, seen, wrong
 from ci.security.secret_patterns import masked, secrets_in, server_keys_in
 from ci.security.visit import Visit, gather
@@ -61,7 +61,7 @@ def health_details(health: Health) -> Judged:
 
 def _leaks(answer: Answer) -> Iterator[str]:
     text = answer.text
-    if what := traces(text):
+    if what := internals(text):
         yield what
     if _CONNECTION.search(text):
         yield "how a service is connected"

@@ -11,10 +11,10 @@ from urllib.parse import quote
 
 from ci.config.shape.smoke import Request
 from ci.engine.check import check
+from ci.engine.internals import internals
 from ci.errors import NotApplicable
 from ci.model import CheckSpec, Evidence, Severity
 from ci.security.answer import Answer
-from ci.security.internals import traces
 from ci.security.judging import Judged, seen, wrong
 from ci.security.surface import fetch_surface
 from ci.security.visit import Visit, gather
@@ -182,7 +182,7 @@ def _judge(spec: CheckSpec, fed: tuple[Fed, ...]) -> Judged:
             yield wrong(spec, answer, f"{sent}; wanted 400 or 422", key=f"failed {item.what}", shows=answer.excerpt)
         elif answer.succeeded:
             yield wrong(spec, answer, f"{sent}, as if it were in order", key=f"accepted {item.what}")
-        elif what := traces(answer.text):
+        elif what := internals(answer.text):
             yield wrong(spec, answer, f"{sent} with {what}", key=f"traces {item.what}", shows=answer.excerpt)
         else:
             yield _refused(item)

@@ -62,7 +62,8 @@ async def press(visit: Visit) -> Burst:
     # Addresses for documentation (RFC 5737): no client really has one.
     spoofed = [await ask(f"203.0.113.{number}") for number in range(1, MOST_SPOOFED + 1)] if bitten else []
     excluded = [await _repeat(visit, path, limit.burst + 1) for path in limit.excluded]
-    return Burst(limit, tuple(answers), tuple(spoofed), tuple(excluded))
+    visit.known.burst = Burst(limit, tuple(answers), tuple(spoofed), tuple(excluded))
+    return visit.known.burst
 
 
 async def _repeat(visit: Visit, path: str, times: int) -> tuple[Answer, ...]:

@@ -27,6 +27,7 @@ from ci.security import (
     isolation,
     limits,
     observatory,
+    recovery,
     transport,
     ways,
 )
@@ -43,6 +44,7 @@ _IN_FRONT = frozenset(
         ErrorKind.CHALLENGED,
         ErrorKind.RATE_LIMITED,
         ErrorKind.UNREACHABLE,
+        ErrorKind.UNTRUSTED,
         ErrorKind.TIMEOUT,
         ErrorKind.BUDGET,
     }
@@ -83,8 +85,9 @@ GROUPS = (
     Group("feeding it nonsense", collect(inputs), inputs.feed),
     Group("asking for its health", collect(health), health.ask_for_health),
     Group("pressing the rate limit", collect(limits), limits.press, expects_429=True),
+    Group("waiting for the rate limit to end", collect(recovery), recovery.come_back, expects_429=True),
 )
-"""In the order in which they are asked: the one that uses up a rate limit comes last."""
+"""In the order in which they are asked: what uses up a rate limit comes last."""
 
 CHECKS = tuple(check for group in GROUPS for check in group.checks)
 

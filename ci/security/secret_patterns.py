@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -11,6 +12,7 @@ from math import log2
 
 SHORTEST_OWN = 8
 """Characters of a value of the environment that is looked for: a shorter one is found anywhere."""
+MOST_OF_A_KIND = 20
 _LEAST_ENTROPY = 3.0
 """Bits per character below which a value is an example, such as `sk_live_xxxxxxxx`."""
 _SHOWN = 4
@@ -19,7 +21,7 @@ _FORMS = {
     "a Stripe secret key": r"\b(?:sk|rk)_live_[A-Za-z0-9]{16,}",
     "a Stripe test key": r"\bsk_test_[A-Za-z0-9]{16,}",
     "a Stripe webhook secret": r"\bwhsec_[A-Za-z0-9+/]{24,}",
-    "an OpenAI key": r"\bsk-(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{32,}",
+    "an OpenAI key": r"\bsk-(?!ant-)(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{32,}",
     "an Anthropic key": r"\bsk-ant-[A-Za-z0-9_-]{32,}",
     "an AWS access key": r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
     "an AWS secret key": r"(?i)aws_?secret_?access_?key[\"']?\s*[:=]\s*[\"'][A-Za-z0-9/+]{40}[\"']",
@@ -69,22 +71,27 @@ class Found:
 
     what: str
     masked: str
+    mark: str = ""
+    """Tells it apart from others of its kind: who accepts one has not accepted the next."""
+
+    @property
+    def key(self) -> str:
+        return f"{self.what} {self.mark}".strip()
 
 
 def secrets_in(text: str, own: Iterable[str] = ()) -> list[Found]:
-    """Secrets that are known by their form, tokens of server roles, and these values themselves; each kind once."""
+    """Secrets that are known by their form, tokens of server roles, and these values themselves; each once."""
     found: dict[str, Found] = {}
     for what, pattern in _PATTERNS:
-        for match in pattern.finditer(text):
-            if not _is_example(match[0]):
-                found.setdefault(what, Found(what, masked(match[0])))
+        secrets = dict.fromkeys(match[0] for match in pattern.finditer(text) if not _is_example(match[0]))
+        for secret in list(secrets)[:MOST_OF_A_KIND]:
+            found.setdefault(secret, Found(what, masked(secret), _mark(secret)))
     for match in _TOKEN.finditer(text):
         if (role := _role(match[1])) in _SERVER_ROLES:
-            found.setdefault("token", Found(f"a token of the role {role}", masked(match[0])))
-    for value in own:
-        if value in text:
-            found.setdefault("own", Found("a secret of this run's environment", masked(value)))
-    return list(found.values())
+            found.setdefault(match[0], Found(f"a token of the role {role}", masked(match[0]), _mark(match[0])))
+    # Without a mark: these may be words that could be guessed by it.
+    told = [Found("a secret of this run's environment", masked(value)) for value in own if value in text]
+    return [*found.values(), *told[:1]]
 
 
 def server_keys_in(text: str) -> list[Found]:
@@ -104,6 +111,10 @@ def own_values(environ: Mapping[str, str], names: Iterable[str]) -> tuple[str, .
 def masked(secret: str) -> str:
     """The first characters and the length, which is enough to find it again."""
     return f"{secret[:_SHOWN]}… ({len(secret)} characters)"
+
+
+def _mark(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()[:16]
 
 
 def _is_example(secret: str) -> bool:

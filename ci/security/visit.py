@@ -21,6 +21,7 @@ from ci.security.account import Account, User
 from ci.security.answer import Answer
 
 if TYPE_CHECKING:
+    from ci.security.limits import Burst
     from ci.security.surface import Surface
 
 T = TypeVar("T")
@@ -44,6 +45,8 @@ class Known:
 
     account: Account
     surface: Surface | None = None
+    burst: Burst | None = None
+    """What came of pressing the rate limit."""
 
 
 @dataclass(slots=True)
@@ -144,7 +147,8 @@ async def gather(questions: Iterable[Awaitable[T]]) -> tuple[T, ...]:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one(question)) for question in questions]
     except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None
+        first = failures.exceptions[0]
+        raise first from first.__cause__
     return tuple(task.result() for task in tasks)
 
 

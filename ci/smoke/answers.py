@@ -16,40 +16,7 @@ from ci.engine.http import origin
 LOGIN_WORDS = re.compile(r"(?i)log[-_]?in|sign[-_]?in|oauth|authenticat|\b(?:auth|sso|sessions?/new)\b")
 """What the path of a page where one logs in is called."""
 
-# Every repetition has a bound: what is searched was written by somebody else.
-_INTERNALS = (
-    ("a Python stack trace", r"Traceback \(most recent call last\)|File \"[^\"\n]{1,300}\", line \d"),
-    (
-        "a JavaScript stack trace",
-        r"\n[ \t]{1,20}at (?:async )?(?:[\w.<>$ \[\]]{1,200} \()?(?:file://|node:|/)[^\s()]{1,300}:\d{1,7}:\d",
-    ),
-    ("a Java stack trace", r"\bat [\w$.]{1,300}\([\w$]{1,100}\.(?:java|kt|scala):\d"),
-    ("a Java exception", r"\b(?:java|jakarta|org\.springframework)\.[\w.]{1,150}Exception\b"),
-    (".NET internals", r"\bat [\w.`<>]{1,200}\([^)\n]{0,300}\) in [A-Z]:\\|System\.\w{1,100}Exception:"),
-    ("a PHP error", r"(?:Fatal error|Warning|Notice|Parse error)(?:</b>)?:.{0,300}\bin (?:<b>)?/[\w./-]{1,300}"),
-    ("a Ruby stack trace", r"\.rb:\d{1,7}:in [`']"),
-    ("a Go stack trace", r"goroutine \d{1,9} \[running\]"),
-    (
-        "a framework's debug page",
-        r"Werkzeug Debugger|DEBUG = True|django\.core\.|Whoops, looks like something|Illuminate\\",
-    ),
-    (
-        "a path on the server",
-        r"(?<![\w/.:])/(?:var/task|usr/src/app|vercel/path\d|home/\w{1,50}|srv/\w{1,50}|root)/[\w.@-]",
-    ),
-    ("a path on the server", r"/(?:node_modules|site-packages)/[\w@.-]"),
-    ("an SQL error", r"(?i)SQLSTATE\[|OperationalError|psycopg\d?\.errors|ORA-\d{5}|syntax error at or near"),
-)
-_PATTERNS = tuple((what, re.compile(pattern)) for what, pattern in _INTERNALS)
 _NOT_JSON = object()
-
-
-def internals(body: str) -> str | None:
-    """What a body gives away of the server's inside (CWE-209), or None."""
-    for what, pattern in _PATTERNS:
-        if pattern.search(body):
-            return what
-    return None
 
 
 def json_of(response: httpx.Response) -> Any:

@@ -141,7 +141,7 @@ def test_the_catalogue_and_one_check(tmp_path: Path) -> None:
     assert any(item["id"] == "security/hsts" for item in listed)
     page = gonogo("explain", "security/hsts", cwd=tmp_path).stdout
     assert "RFC 6797" in page
-    assert "gonogo rehearse --flaw no-hsts" in page
+    assert "gonogo drill no-hsts" in page
 
 
 def test_the_pages_of_checks_are_those_of_the_code(tmp_path: Path) -> None:

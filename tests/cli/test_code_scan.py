@@ -14,8 +14,8 @@ from tests.cli.test_cli import gonogo
 from tests.security.scanners.checkouts import Checkout
 from tests.servers import answers, serving
 
-CONFIG = """target: {production: https://a.example}
-security: {code: {}}
+PYTHON_ALONE = """target: {production: https://a.example}
+security: {code: {leave_out: [security/secrets-tree, security/secrets-history]}}
 """
 
 
@@ -48,26 +48,26 @@ def test_sound_code_is_a_partial_go_without_any_target(checkout: Checkout) -> No
 
 
 def test_a_finding_is_no_go_and_a_waiver_by_path_lets_it_pass(checkout: Checkout) -> None:
-    checkout.write({"a.py": "import pickle\npickle.loads(body)\n"})
+    checkout.write({"gonogo.yaml": PYTHON_ALONE, "a.py": "import pickle\npickle.loads(body)\n"})
     done, told = scanned(checkout)
     assert done.returncode == 1
     assert [reason["check_id"] for reason in told["verdict"]["reasons"]] == ["security/python-code"]
     waiver = "{check: security/python-code, path: a.py, owner: ana, reason: own data, expires: 2099-01-01}"
-    checkout.write({"gonogo.yaml": f"{CONFIG}gate: {{waivers: [{waiver}]}}\n"})
+    checkout.write({"gonogo.yaml": f"{PYTHON_ALONE}gate: {{waivers: [{waiver}]}}\n"})
     done, told = scanned(checkout)
     assert done.returncode == 0
     assert any("waived by ana" in note["message"] for note in told["verdict"]["notes"])
 
 
 def test_a_scanner_without_an_answer_is_hold(checkout: Checkout) -> None:
-    checkout.write({"bad.py": "def broken(:\n"})
+    checkout.write({"gonogo.yaml": PYTHON_ALONE, "bad.py": "def broken(:\n"})
     done, told = scanned(checkout)
     assert done.returncode == 3
     assert "could not parse bad.py" in told["verdict"]["reasons"][0]["message"]
 
 
 def test_of_a_pull_request_only_what_it_adds_decides(checkout: Checkout) -> None:
-    checkout.write({"old.py": "import pickle\npickle.loads(body)\n"}).commit()
+    checkout.write({"gonogo.yaml": PYTHON_ALONE, "old.py": "import pickle\npickle.loads(body)\n"}).commit()
     checkout.git("switch", "--quiet", "--create", "change")
     checkout.write({"new.py": "print(2)\n"}).commit()
     assert scanned(checkout)[0].returncode == 1

@@ -32,6 +32,7 @@ ENVIRONMENT = {
     "CRON_SECRET": "cron-secret-for-tests-only",
     "RATE_LIMIT_PER_MINUTE": "100000",
     "LOGIN_RATE_LIMIT_PER_MINUTE": "100000",
+    "REPORT_RATE_LIMIT_WINDOW_SECONDS": "6",
     "LOG_LEVEL": "CRITICAL",
 }
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Callable
 
 import httpx
@@ -220,6 +221,15 @@ def _(http: httpx.Client) -> bool:
         return False
     claimed = {"x-forwarded-for": "198.51.100.3", "x-client-ip": "198.51.100.4"}
     return http.post(REPORTS, json={"message": "again"}, headers=claimed).status_code == 201
+
+
+@sign("limit-forever")
+def _(http: httpx.Client) -> bool:
+    refusal = _pressed(http, "198.51.100.6")
+    if refusal is None:
+        return False
+    time.sleep(int(refusal.headers["retry-after"]))
+    return http.post(REPORTS, json={"message": "back"}, headers={"x-forwarded-for": "198.51.100.6"}).status_code == 429
 
 
 @sign("webhook-limited")

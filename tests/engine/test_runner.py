@@ -1,4 +1,5 @@
 import asyncio
+import ssl
 from collections.abc import Iterator
 
 import httpx
@@ -64,9 +65,24 @@ def test_a_crash_is_an_error_not_a_failure_and_not_a_pass() -> None:
     assert result.error.kind is ErrorKind.BUG
 
 
+def refused_in_handshake() -> httpx.ConnectError:
+    """As httpx raises it: around another library's, around that of ssl."""
+    try:
+        try:
+            try:
+                raise ssl.SSLCertVerificationError(1, "certificate verify failed")
+            except ssl.SSLError as error:
+                raise OSError("no connection") from error
+        except OSError as error:
+            raise httpx.ConnectError("no connection") from error
+    except httpx.ConnectError as error:
+        return error
+
+
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
+        (refused_in_handshake(), ErrorKind.UNTRUSTED),
         (CannotRun(ErrorKind.LOGIN_WALL, "wall"), ErrorKind.LOGIN_WALL),
         (httpx.ConnectError("refused"), ErrorKind.UNREACHABLE),
         (httpx.ReadTimeout("slow"), ErrorKind.TIMEOUT),

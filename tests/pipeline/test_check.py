@@ -1,7 +1,9 @@
 import asyncio
+import ssl
 from pathlib import Path
 
 import pytest
+import trustme
 
 from ci import pipeline
 from ci.model import Decision, ErrorKind, Outcome, StageReport, Verdict
@@ -54,6 +56,24 @@ async def test_without_preflight_nothing_else_runs(tmp_path: Path, handler: Hand
     assert reports["preflight"].results[0].error
     assert reports["preflight"].results[0].error.kind is kind
     assert all(reports[stage].not_run for stage in ("smoke", "security", "load"))
+
+
+async def test_a_certificate_that_is_not_trusted_is_no_go_by_its_own_check(tmp_path: Path) -> None:
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("elsewhere.test").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    async with serving({"*": answers("hi")}, tls=context) as url:
+        run = run_on(url, tmp_path, environ={"SSL_CERT_FILE": str(tmp_path / "ca.pem")}, **SMALL)
+        made, verdict = await pipeline.check(run)
+    reports = {report.stage: report for report in made}
+    assert reports["preflight"].results[0].error
+    assert reports["preflight"].results[0].error.kind is ErrorKind.UNTRUSTED
+    assert verdict.decision is Decision.NO_GO
+    assert {r.check_id for r in verdict.reasons if r.decision is Decision.NO_GO} == {"security/certificate"}
+    assert len(reports["security"].results) == 5
+    assert reports["security"].left_out
+    assert reports["smoke"].not_run and reports["load"].not_run
+    assert verdict.partial
 
 
 async def test_an_interruption_keeps_what_is_known(tmp_path: Path) -> None:

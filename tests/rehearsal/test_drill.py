@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from ci import pipeline
+from ci.engine.progress import Silence
+from ci.errors import ConfigError
 from ci.model import Decision
 from ci.rehearsal.drill import Drilled, drill_one, matrix
 from ci.rehearsal.flaws import Flaw, all_flaws, by_check
+from ci.rehearsal.rehearse import rehearse
 from ci.rehearsal.scene import Scene, stage_scene
-from ci.security.scanners import scan
-from ci.security.transport import HANDSHAKE_CHECKS
 
 FOLLOWS = {
     # A flaw may break more than the one thing it is named for; what else may then fail is written down here.
@@ -33,6 +34,7 @@ FOLLOWS = {
     "wrong-types-500": {"security/unknown-fields"},
     "mixed-content": {"smoke/failed-requests", "smoke/console-errors"},
     "missing-asset": {"smoke/console-errors"},
+    "certificate-weak": {"security/certificate"},
 }
 
 
@@ -73,11 +75,24 @@ def test_the_named_check_notices(flaw: Flaw, scene: Scene, loop: asyncio.Abstrac
 def test_every_check_is_proved_by_a_flaw() -> None:
     # What the preflight and the volume of load find is never the application's fault, so no flaw can show it.
     unprovable = {"preflight/reachable", "preflight/identity", "preflight/identity-held", "load/volume"}
-    # The edge's transport is not the application's either: tests/security/test_transport.py shows bad certificates.
-    unprovable |= {"security/https-redirect", *(check.spec.id for check in HANDSHAKE_CHECKS)}
-    # What the code scan finds lies in a repository: tests/security/scanners plants it in some of its own.
-    unprovable |= {spec.id for spec in scan.specs()}
+    # The edge has one address; tests/security/test_transport.py shows several that disagree.
+    unprovable |= {"security/tls-addresses"}
     assert {spec.id for spec in pipeline.catalogue()} - set(by_check()) == unprovable
+
+
+@pytest.mark.parametrize(
+    ("flaws", "why"),
+    [
+        ({"flaws_after_promotion": ["plain-http"]}, "plain-http is the edge's.*by --flaw"),
+        ({"flaws": ["secret-in-tree"]}, "which a rehearsal does not scan.*`gonogo drill secret-in-tree`"),
+        ({"flaws_after_promotion": ["unsafe-python"]}, "which a rehearsal does not scan"),
+    ],
+)
+async def test_a_flaw_that_a_rehearsal_cannot_show_is_refused(
+    flaws: dict[str, list[str]], why: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=why):
+        await rehearse(tmp_path, **flaws, show=lambda redact: Silence(), say=print)
 
 
 def test_the_matrix_tells_a_miss() -> None:

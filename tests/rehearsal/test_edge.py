@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 from cryptography import x509
 
+from ci.rehearsal.authority import TransportFault
 from ci.rehearsal.hosting import Order
 
 STAGED = Order(auto_assign=False)
@@ -235,6 +236,25 @@ async def test_the_certificate_is_short_lived_and_names_this_host(open_world):
         assert tls.selected_alpn_protocol() == "http/1.1"
         assert 4 <= (certificate.not_valid_after_utc - datetime.now(UTC)).days <= 5
         writer.close()
+
+
+async def test_plain_http_leads_to_https_unless_that_is_the_fault(world):
+    hosting = world.standin.hosting
+    ports = {deployment.url: hosting.plain_port_of(deployment) for deployment in (world.baseline, world.candidate)}
+    for domain, port in ports.items():
+        answer = await world.site.get(f"http://localhost:{port}/a%20b?c=1")
+        assert (answer.status_code, answer.headers["location"]) == (308, f"https://{domain}/a%20b?c=1")
+    faulty = await world.standin.deploy(Order(auto_assign=False, faults=(TransportFault.PLAIN_HTTP,)))
+    answer = await world.site.get(f"http://localhost:{hosting.plain_port_of(faulty)}/")
+    assert answer.json()["deployment"] == faulty.id
+
+
+async def test_a_fault_of_one_deployment_leaves_the_others_sound(world):
+    faulty = await world.standin.deploy(Order(auto_assign=False, faults=(TransportFault.OTHER_HOST,)))
+    with pytest.raises(httpx.ConnectError, match="Hostname mismatch"):
+        await world.site.get(f"https://{faulty.url}")
+    assert (await world.site.get(f"https://{world.candidate.url}")).status_code == 200
+    assert await world.serving() == world.baseline.id
 
 
 async def test_plain_http_when_asked_for(open_world):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +13,7 @@ from aiohttp import web
 
 USER, PASSWORD = "ada@example.com", "correct horse battery staple"
 BURST = 5
+WINDOW_S = 2
 HEADERS = {
     "strict-transport-security": "max-age=63072000; includeSubDomains; preload",
     "x-content-type-options": "nosniff",
@@ -54,7 +56,14 @@ CONFIG: dict[str, Any] = {
     },
     "security": {
         "lookup": {"path": "/forgot", "field": "user"},
-        "rate_limit": {"path": "/vote", "method": "POST", "body": {}, "burst": BURST, "excluded": ["/hook"]},
+        "rate_limit": {
+            "path": "/vote",
+            "method": "POST",
+            "body": {},
+            "burst": BURST,
+            "excluded": ["/hook"],
+            "recovery": "5s",
+        },
     },
 }
 _HEADER_OF = {
@@ -83,7 +92,8 @@ class Shop:
         self.fault = fault
         self.sessions: dict[str, str] = {}
         """Cookie and CSRF token of everybody who is logged in."""
-        self.votes: dict[str, int] = {}
+        self.votes: dict[str, tuple[float, int]] = {}
+        """For each client the begin of its window and the votes in it."""
         self.asked: list[str] = []
         self.routes: dict[str, Callable[[web.Request], Any]] = {
             "/": self.home,
@@ -207,7 +217,9 @@ class Shop:
             "mixed-content": '<img src="http://pictures.example.com/a.png">',
             "token-in-url": f'<a href="/reset#access_token={"a1" * 12}">Reset</a>',
         }.get(self.fault, "")
-        return self._page(f'<h1>Welcome</h1><script src="/bundle.js" nonce="NONCE"></script>{extra}')
+        return self._page(
+            f'<h1>Welcome</h1><a href="/app">Yours</a><script src="/bundle.js" nonce="NONCE"></script>{extra}'
+        )
 
     def login_page(self, request: web.Request) -> web.Response:
         goes_on = request.query.get("next", "/app")
@@ -305,8 +317,11 @@ class Shop:
 
     def vote(self, request: web.Request) -> web.Response:
         client = request.headers.get("x-forwarded-for", "") if self.fault == "rate-limit-spoofing" else ""
-        count = self.votes[client] = self.votes.get(client, 0) + 1
-        if count <= BURST or self.fault == "rate-limit":
-            return web.json_response({"votes": count})
-        pause = {} if self.fault == "retry-after" else {"retry-after": "30"}
+        since, count = self.votes.get(client, (0.0, 0))
+        if time.monotonic() - since > WINDOW_S and not (count > BURST and self.fault == "rate-limit-recovery"):
+            since, count = time.monotonic(), 0
+        self.votes[client] = since, count + 1
+        if count < BURST or self.fault == "rate-limit":
+            return web.json_response({"votes": count + 1})
+        pause = {} if self.fault == "retry-after" else {"retry-after": str(WINDOW_S)}
         return web.json_response({"error": "slow down"}, status=429, headers=pause)

@@ -117,6 +117,13 @@ def test_short_values_of_the_environment_are_not_looked_for() -> None:
     assert own_values({"A": "short", "B": "long enough"}, ["A", "B", "C"]) == ("long enough",)
 
 
+def test_each_secret_has_a_key_of_its_own_and_the_same_one_in_every_build() -> None:
+    one, other = PLANTED["GitHub"], "gh" + "p_" + made(36)
+    first, second = secrets_in(f"a='{one}';b='{other}';c='{one}'")
+    assert first.key != second.key
+    assert [found.key for found in secrets_in(f"/* newer */ x = '{other}'")] == [second.key]
+
+
 async def test_all_of_them_in_one_served_bundle(shop: Opened) -> None:
     async with shop() as (served, run):
         planted = served.routes["/bundle.js"]

@@ -120,7 +120,7 @@ async def test_a_bad_certificate_is_a_finding_although_nothing_can_be_fetched(
     assert "Hostname mismatch" in results["security/certificate"].findings[0].message
     missing = results["security/csp"].error
     assert missing
-    assert missing.kind is ErrorKind.UNREACHABLE
+    assert missing.kind is ErrorKind.UNTRUSTED
 
 
 async def test_the_days_are_configurable(authority: Made, running_on: Callable[..., Run]) -> None:

@@ -28,6 +28,10 @@ class RateLimit(Section):
     body: dict[str, Any] | None = Field(default=None, description="JSON body to send.")
     burst: int = Field(ge=1, le=1000, description="Requests of one client that the limit lets through at most.")
     excluded: tuple[Path, ...] = Field(default=(), description="Paths that must not be limited.")
+    recovery: Duration = Field(
+        default=timedelta(seconds=15),
+        description="Longest time to wait until the limit lets requests through again, which is then tried.",
+    )
 
 
 class Lookup(Section):
@@ -60,6 +64,10 @@ class Code(Section):
     )
     osv_url: Site = Field(
         default="https://api.osv.dev/v1/query", description="Where advisories about Python packages are asked for."
+    )
+    npm_registry: Site | None = Field(
+        default=None,
+        description="Where advisories about Node.js packages are asked for; npm's own setting if not given.",
     )
     timeout: Duration = Field(default=timedelta(minutes=5), description="For each scanner; they run side by side.")
 

@@ -122,6 +122,7 @@ def _package_count(text: str, lock: str) -> int:
 async def _audit(folder: Path, code: Code, what: str) -> dict[str, Any]:
     done = await start(
         *("npm", "audit", "--json", "--package-lock-only", "--ignore-scripts", "--no-fund", "--no-update-notifier"),
+        *(("--registry", code.npm_registry) if code.npm_registry else ()),
         timeout_s=code.timeout.total_seconds(),
         cwd=folder,
         ok=(0, 1),

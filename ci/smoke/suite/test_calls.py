@@ -9,9 +9,10 @@ import httpx
 from ci.config.shape.smoke import Request, Smoke
 from ci.engine.check import declare
 from ci.engine.identity import dotted
+from ci.engine.internals import internals
 from ci.model import CheckSpec, Severity
 from ci.smoke.accounts import Accounts
-from ci.smoke.answers import internals, json_of, media_type, text_of
+from ci.smoke.answers import json_of, media_type, text_of
 from ci.smoke.examination import Examination
 from ci.smoke.target import ANONYMOUS, Target
 
@@ -40,7 +41,9 @@ def test_configured_requests(target: Target, exam: Examination, smoke: Smoke, ac
                 f"{wanted.method} {wanted.path} {problem}",
                 url=target.at(wanted.path),
                 key=f"{wanted.method} {key}",
-                excerpt=text_of(answer) if key == "status" and internals(text_of(answer)) is None else "",
+                excerpt=text_of(answer)
+                if key == "status" and internals(text_of(answer), of_error=True) is None
+                else "",
             )
 
 

@@ -6,8 +6,9 @@ import httpx
 
 from ci.config.shape.smoke import Smoke
 from ci.engine.check import declare
+from ci.engine.internals import internals
 from ci.model import CheckSpec, Severity
-from ci.smoke.answers import internals, is_json, media_type, text_of
+from ci.smoke.answers import is_json, media_type, text_of
 from ci.smoke.examination import Examination
 from ci.smoke.target import Target, unlikely_path
 
@@ -97,7 +98,7 @@ def _judge(exam: Examination, what: str, response: httpx.Response, *, wants_json
             key="5xx",
             excerpt=body,
         )
-    if leak := internals(body):
+    if leak := internals(body, of_error=True):
         exam.finding(
             f"the answer to {what} shows {leak}; switch debugging off and answer a short text",
             url=url,

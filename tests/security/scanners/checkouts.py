@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
+from ci.config.shape.gate import Gate
 from ci.config.shape.security import Code
-from ci.model import CheckResult
+from ci.gate.policy import decide
+from ci.model import CheckError, CheckResult, Decision, Outcome, StageReport
 from ci.security.scanners.repository import open_repository
 from ci.security.scanners.scan import scan
 from ci.security.scanners.scanner import Examined, Scanner
-from tests.runs import run_on
+from tests.runs import SUBJECT, run_on
 
 
 class Checkout:
@@ -54,3 +57,21 @@ class Checkout:
         run = run_on("http://127.0.0.1:9", self.root.parent / "evidence", security={"code": code})
         run = dataclasses.replace(run, folder=self.root, since=since)
         return {result.spec.id: result for result in await scan(run, only=only or None)}
+
+    async def no_answer(self, check: str, **code: object) -> CheckError:
+        """The error of one check, which the gate must make a HOLD."""
+        begin = datetime.now(UTC)
+        results = await self.scan(check, **code)
+        report = StageReport(
+            stage="security",
+            subject=SUBJECT,
+            started_at=begin,
+            finished_at=datetime.now(UTC),
+            results=tuple(results.values()),
+        )
+        verdict = decide(Gate(), SUBJECT, [report], now=report.finished_at, only=("security",), target=False)
+        assert verdict.decision is Decision.HOLD, verdict
+        error = results[check].error
+        assert error
+        assert results[check].outcome is Outcome.ERROR
+        return error

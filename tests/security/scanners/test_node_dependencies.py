@@ -65,8 +65,7 @@ async def test_a_registry_that_does_not_answer_is_no_answer(
 ) -> None:
     checkout.write({"package.json": package(left="1.0.0"), "package-lock.json": lock(left="1.0.0")})
     registry.mode = mode
-    error = (await checkout.scan(CHECK, timeout="4s" if mode == "hang" else "60s"))[CHECK].error
-    assert error
+    error = await checkout.no_answer(CHECK, timeout="4s" if mode == "hang" else "60s")
     assert (error.kind, why in error.message) == (kind, True), error
 
 
@@ -75,9 +74,16 @@ async def test_no_network_is_no_answer(
 ) -> None:
     monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:9")
     checkout.write({"package.json": package(left="1.0.0"), "package-lock.json": lock(left="1.0.0")})
-    error = (await checkout.scan(CHECK))[CHECK].error
-    assert error
+    error = await checkout.no_answer(CHECK)
     assert error.kind is ErrorKind.UNREACHABLE
+
+
+async def test_the_registry_may_be_configured(
+    checkout: Checkout, registry: Advisories, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:9")
+    checkout.write({"package.json": package(left="1.0.0"), "package-lock.json": lock(left="1.0.0")})
+    assert (await checkout.scan(CHECK, npm_registry=registry.url))[CHECK].outcome is Outcome.PASS
 
 
 REPORT = {"auditReportVersion": 2, "vulnerabilities": {"minimist": {}}, "metadata": {"dependencies": {"total": 0}}}
@@ -100,15 +106,13 @@ async def test_npm_that_has_not_looked_is_no_answer(
 ) -> None:
     checkout.write({"package.json": package(left="1.0.0"), "package-lock.json": lock(left="1.0.0")})
     pretend("npm", script)
-    error = (await checkout.scan(CHECK))[CHECK].error
-    assert error
+    error = await checkout.no_answer(CHECK)
     assert why in error.message
 
 
 async def test_a_damaged_lock_is_no_answer(checkout: Checkout, registry: Advisories) -> None:
     checkout.write({"package-lock.json": "{"})
-    error = (await checkout.scan(CHECK))[CHECK].error
-    assert error
+    error = await checkout.no_answer(CHECK)
     assert "package-lock.json cannot be read as a lock file" in error.message
 
 

@@ -59,8 +59,7 @@ async def test_the_same_line_twice_is_one_finding_that_says_so(checkout: Checkou
 @pytest.mark.parametrize("text", ["def broken(:\n", "print 1\n", "\0\n"])
 async def test_a_file_that_cannot_be_parsed_is_no_answer(checkout: Checkout, text: str) -> None:
     checkout.write({"good.py": "print(1)\n", "bad.py": text})
-    error = (await checkout.scan(CHECK))[CHECK].error
-    assert error
+    error = await checkout.no_answer(CHECK)
     assert error.kind is ErrorKind.BAD_OUTPUT
     assert "could not parse bad.py" in error.message
     excluded = (await checkout.scan(CHECK, exclude=["bad.py"]))[CHECK]
@@ -92,8 +91,7 @@ async def test_bandit_that_has_not_looked_is_no_answer(
     checkout: Checkout, pretend: Callable[[str, str], None], script: str, why: str
 ) -> None:
     pretend("bandit", script)
-    error = (await checkout.write({"a.py": "print(1)\n"}).scan(CHECK, timeout="2s"))[CHECK].error
-    assert error
+    error = await checkout.write({"a.py": "print(1)\n"}).no_answer(CHECK, timeout="2s")
     assert why in error.message
 
 
@@ -110,6 +108,5 @@ async def test_what_a_tool_printed_is_not_repeated_when_it_fails(
 async def test_a_missing_tool_is_no_answer(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ci.security.scanners.programs.FOLDER", checkout.root)
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
-    error = (await checkout.write({"a.py": "print(1)\n"}).scan(CHECK))[CHECK].error
-    assert error
+    error = await checkout.write({"a.py": "print(1)\n"}).no_answer(CHECK)
     assert (error.kind, "gonogo[security]" in error.message) == (ErrorKind.TOOL_MISSING, True)

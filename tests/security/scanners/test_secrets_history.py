@@ -97,8 +97,7 @@ async def test_kingfisher_that_has_not_looked_is_no_answer(
     checkout: Checkout, pretend: Callable[[str, str], None], script: str, why: str
 ) -> None:
     pretend("kingfisher", script)
-    error = (await checkout.scan(CHECK, timeout="2s"))[CHECK].error
-    assert error
+    error = await checkout.no_answer(CHECK, timeout="2s")
     assert why in error.message
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-_TRACES = (
+_ANYWHERE = (
     ("a Python stack trace", r"Traceback \(most recent call last\)|File \"[^\"\n]{1,300}\", line \d"),
     (
         "a JavaScript stack trace",
-        r"\n[ \t]{1,20}at (?:async )?(?:[\w.<>$]{1,200} \()?(?:file://|node:|/)[^\s()]{1,300}:\d+:\d",
+        r"\n[ \t]{1,20}at (?:async )?(?:[\w.<>$ \[\]]{1,200} \()?(?:file://|node:|/)[^\s()]{1,300}:\d{1,7}:\d",
     ),
     ("a Java stack trace", r"\bat [\w$.]{1,300}\([\w$]{1,100}\.(?:java|kt|scala):\d"),
     (".NET internals", r"\bat [\w.`<>]{1,200}\([^)\n]{0,300}\) in [A-Z]:\\|System\.\w{1,100}Exception:"),
@@ -21,10 +21,23 @@ _TRACES = (
         "an SQL error",
         r"SQLSTATE\[|psycopg\d?\.errors|ORA-\d{5}:|near \"[^\"]{0,40}\": syntax error|syntax error at or near",
     ),
-    ("a path on the server", r"(?<![\w/.:-])/(?:var/task|usr/src/app|usr/lib/python\d|home/\w{1,50})/[\w.@/-]{2}"),
+    (
+        "a path on the server",
+        r"(?<![\w/.:-])/(?:var/task|usr/src/app|usr/lib/python\d|vercel/path\d|home/\w{1,50})/[\w.@/-]{2}",
+    ),
     ("a path on the server", r"/(?:node_modules|site-packages)/[\w@.-]{1,100}/[\w./-]{0,200}\.(?:js|py|ts):?\d"),
 )
-_PATTERNS = tuple((what, re.compile(pattern)) for what, pattern in _TRACES)
+"""What no page shows on purpose."""
+_IN_ERRORS = (
+    ("a Java exception", r"\b(?:java|jakarta|org\.springframework)\.[\w.]{1,150}Exception\b"),
+    ("a PHP error", r"(?:Warning|Notice)(?:</b>)?:.{0,300}\bin (?:<b>)?/[\w./-]{1,300}"),
+    ("a framework's debug page", r"DEBUG = True|django\.core\.|Whoops, looks like something|Illuminate\\"),
+    ("a path on the server", r"(?<![\w/.:-])/(?:srv/\w{1,50}|root)/[\w.@-]|/(?:node_modules|site-packages)/[\w@.-]"),
+    ("an SQL error", r"(?i)OperationalError|ORA-\d{5}|SQLSTATE|syntax error at or near"),
+)
+"""What an article may well speak of, but no error answer."""
+_PATTERNS = tuple((what, re.compile(pattern)) for what, pattern in _ANYWHERE)
+_ERROR_PATTERNS = (*_PATTERNS, *((what, re.compile(pattern)) for what, pattern in _IN_ERRORS))
 _ADDRESSES = re.compile(
     r"(?<![\w.])(?:"
     r"10\.(?:\d{1,3}\.){2}\d{1,3}|192\.168\.\d{1,3}\.\d{1,3}|172\.(?:1[6-9]|2\d|3[01])\.\d{1,3}\.\d{1,3}"
@@ -33,9 +46,10 @@ _ADDRESSES = re.compile(
 )
 
 
-def traces(text: str) -> str | None:
-    """What a text gives away of the code behind it (CWE-209), or None."""
-    return next((what for what, pattern in _PATTERNS if pattern.search(text)), None)
+def internals(text: str, *, of_error: bool = False) -> str | None:
+    """What a text gives away of the server's inside (CWE-209), or None; more counts in an answer to an error."""
+    patterns = _ERROR_PATTERNS if of_error else _PATTERNS
+    return next((what for what, pattern in patterns if pattern.search(text)), None)
 
 
 def addresses(text: str) -> Iterator[str]:

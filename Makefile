@@ -59,7 +59,7 @@ docs: setup ## Renew the generated pages and the JSON Schema
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock"
-EXTRAS := smoke security load deploy rehearsal
+EXTRAS := smoke security load deploy monitor rehearsal
 
 lock: setup ## Renew the locks in requirements/
 	@for extra in $(EXTRAS); do echo "lock: $$extra"; \

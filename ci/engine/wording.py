@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 
 from ci.model import CheckResult, Outcome, StageReport
 
@@ -63,3 +64,13 @@ def seconds_in_words(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def span_in_words(span: timedelta) -> str:
+    """As in 40 s, 15 min, 1 h 30 min, 3 d 4 h: to the minute, and to the hour when it is longer than a day."""
+    minutes = round(span / timedelta(minutes=1))
+    if minutes < 1:
+        return f"{span.total_seconds():.0f}\u00a0s"
+    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
+    parts = [(days, "d"), (hours, "h")] if days else [(hours, "h"), (minutes, "min")]
+    return " ".join(f"{count}\u00a0{unit}" for count, unit in parts if count)

@@ -120,7 +120,7 @@ async def _office(run: Run, *, override_pin: bool = False) -> AsyncIterator[_Off
     _demand_known(run.config.deploy.verify.checks)
     async with AsyncExitStack() as stack:
         vercel = await stack.enter_async_context(connect(run.config, run.environ))
-        github = await stack.enter_async_context(repository(run.environ, run.store.redact, run.progress.say))
+        github = await stack.enter_async_context(repository(run.environ, run.store.redact))
         context = Context(
             config=run.config,
             vercel=vercel,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -199,13 +198,6 @@ class Digest:
     def _weight(self, entry: Entry) -> tuple[bool, int]:
         stands = any(self.standing(finding) is Standing.STANDS for finding in entry.result.findings)
         return not stands, -max(finding.severity.rank for finding in entry.result.findings)
-
-
-def code_parts(text: str) -> Iterator[tuple[bool, str]]:
-    """The parts of a message, each with whether it stands in backticks."""
-    for place, part in enumerate(re.split(r"`([^`\n]+)`", text)):
-        if part:
-            yield place % 2 == 1, part
 
 
 def _story_of(verdict: Verdict, judged: int) -> str:

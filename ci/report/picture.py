@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from ci.engine.inert import one_line
+from ci.engine.svg import cut, element, text, text_width
 from ci.engine.wording import seconds_in_words, stage_in_words, stage_word
 from ci.model import Release, StageReport, Verdict
 from ci.report.digest import TONE_OF_OUTCOME, Digest, Tone
-from ci.report.svg import cut, element, text, text_width
 from ci.report.timeline import Span, spans
 
 WIDTH = 760

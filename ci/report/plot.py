@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ci.engine.svg import apart, cut, element, figure, number, text, text_width, ticks
 from ci.model import Measure, Plot, Series
-from ci.report.svg import apart, cut, element, figure, number, text, text_width, ticks
 
 NARROW = 340
 """Width for a phone, in CSS pixels, so that the letters keep their size there."""

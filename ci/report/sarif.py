@@ -14,9 +14,9 @@ from typing import Any
 from urllib.parse import quote
 
 import ci
+from ci.engine import gfm
 from ci.engine.inert import one_line, printable
 from ci.model import CheckSpec, Finding, Location, Release, Severity, StageReport, Verdict
-from ci.report import markdown
 from ci.report.digest import Digest, Standing
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json"
@@ -93,8 +93,8 @@ def _rule(spec: CheckSpec) -> Json:
 def _help(spec: CheckSpec) -> Json:
     references = "\n".join(f"- {name}" for name in spec.references)
     text = f"{spec.why}\n\nWhat to do: {spec.remediation}\n\n{references}"
-    links = "\n".join(f"- {markdown.reference(name)}" for name in spec.references)
-    marked = f"{markdown.prose(spec.why)}\n\n**What to do:** {markdown.prose(spec.remediation)}\n\n{links}"
+    links = "\n".join(f"- {gfm.reference(name)}" for name in spec.references)
+    marked = f"{gfm.prose(spec.why)}\n\n**What to do:** {gfm.prose(spec.remediation)}\n\n{links}"
     return {"text": printable(text.rstrip()), "markdown": marked.rstrip()}
 
 

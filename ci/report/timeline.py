@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import zip_longest
 
+from ci.engine.svg import cut, element, figure, text, text_width, ticks
 from ci.engine.wording import seconds_in_words
 from ci.model import Event
 from ci.report.digest import TONE_OF_OUTCOME, Digest
 from ci.report.plot import NARROW
-from ci.report.svg import cut, element, figure, text, text_width, ticks
 
 _SIZE = 12
 _ROW = 26

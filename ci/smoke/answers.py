@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -60,17 +59,6 @@ def may_be_cached(response: httpx.Response, *, shared: bool = False) -> str | No
     return None
 
 
-def came_from_cache(response: httpx.Response) -> str | None:
-    """How an answer says that a cache gave it, or None."""
-    age = response.headers.get("age", "0")
-    if age.isdigit() and int(age) > 0:
-        return f"`Age: {age}`"
-    for header in ("x-vercel-cache", "cf-cache-status", "x-cache"):
-        if response.headers.get(header, "").upper().startswith(("HIT", "STALE", "PRERENDER")):
-            return f"`{header}: {response.headers[header]}`"
-    return None
-
-
 def leads_to_login(response: httpx.Response, login: Login | None) -> bool:
     """Whether a redirect goes where one logs in: the login page, another site's sign-in, a path that says so."""
     if not response.is_redirect:
@@ -95,22 +83,6 @@ def told_redirect(response: httpx.Response) -> str:
         place = f"{target.scheme}://{target.netloc}{target.path}" if target.netloc else target.path
         return f"{response.status_code} to {place}"
     return str(response.status_code)
-
-
-def states_of(services: Any) -> Iterator[tuple[str, str]]:
-    """Name and state of each service, whether they come as a mapping, a list, words, objects or booleans."""
-    if isinstance(services, dict):
-        items = list(services.items())
-    elif isinstance(services, list):
-        items = [(item.get("name", f"#{n}"), item) for n, item in enumerate(services, 1) if isinstance(item, dict)]
-    else:
-        return
-    for name, state in items:
-        if isinstance(state, dict):
-            state = next((state[key] for key in ("status", "state", "healthy", "ok", "up") if key in state), None)
-        if isinstance(state, bool):
-            state = "ok" if state else "down"
-        yield str(name), "unknown" if state is None else str(state)
 
 
 def _parsed(response: httpx.Response) -> Any:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ci.engine.svg import ticks
 from ci.model import Plot, Series
 from ci.report import html, plot
-from ci.report.svg import ticks
 from tests.report.hostile import HOSTILE, hostile_story
 from tests.report.stories import HSTS, STORIES, Story, go, hold, no_go, rolled_back
 

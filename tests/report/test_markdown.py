@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from ci.engine import gfm
 from ci.model import ErrorKind
 from ci.report import markdown
 from tests.report.hostile import HOSTILE, hostile_story
@@ -63,9 +64,9 @@ def test_any_text_leaves_the_structure_as_it_is(text: str) -> None:
 
 @given(st.text(st.sampled_from("` ab\n"), max_size=30))
 def test_code_holds_its_text(text: str) -> None:
-    (paragraph,) = [token for token in PARSER.parse(markdown.code(text)) if token.type == "inline"]
+    (paragraph,) = [token for token in PARSER.parse(gfm.code(text)) if token.type == "inline"]
     assert [token.type for token in paragraph.children or ()] == ["code_inline"]
-    assert [token.type for token in PARSER.parse(markdown.fenced(text))] == ["fence"]
+    assert [token.type for token in PARSER.parse(gfm.fenced(text))] == ["fence"]
 
 
 @pytest.mark.parametrize("name", STORIES)

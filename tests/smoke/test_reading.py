@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ci.config.shape.smoke import Login
+from ci.engine.answers import came_from_cache, states_of
 from ci.errors import CannotRun
 from ci.model import CheckResult, CheckSpec, ErrorKind, Evidence, Outcome, Severity
-from ci.smoke.answers import came_from_cache, is_json, leads_to_login, may_be_cached, states_of
+from ci.smoke.answers import is_json, leads_to_login, may_be_cached
 from ci.smoke.examination import MOST_EVIDENCE, Examination
 from ci.smoke.openapi import Document
 from ci.smoke.outcomes import TestRun, merged

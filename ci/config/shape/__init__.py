@@ -7,6 +7,7 @@ from typing import Literal
 from ci.config.shape.deploy import Deploy
 from ci.config.shape.gate import Gate
 from ci.config.shape.load import Load
+from ci.config.shape.monitor import Monitor
 from ci.config.shape.scalars import Section
 from ci.config.shape.security import Security
 from ci.config.shape.smoke import Smoke
@@ -23,6 +24,7 @@ class Config(Section):
     load: Load = Load()
     gate: Gate = Gate()
     deploy: Deploy = Deploy()
+    monitor: Monitor = Monitor()
 
     def secret_variables(self) -> tuple[str, ...]:
         """Names of the environment variables whose values must never be shown."""
@@ -30,4 +32,4 @@ class Config(Section):
         names = [login.password, login.expired_token] if login else []
         names += [section.token for section in (deploy.watch, deploy.purge) if section]
         names += [deploy.error_log.database] if deploy.error_log else []
-        return tuple(name for name in (*names, deploy.webhook) if name)
+        return tuple(name for name in (*names, deploy.webhook, *self.monitor.secret_variables()) if name)

@@ -10,11 +10,12 @@ from typing import Any
 import httpx
 
 from ci.config.shape.smoke import Health, Smoke
+from ci.engine.answers import came_from_cache, states_of
 from ci.engine.check import declare
 from ci.engine.identity import dotted, mismatch, same_commit, served_by
 from ci.errors import CannotRun
 from ci.model import CheckSpec, Severity, Subject
-from ci.smoke.answers import came_from_cache, is_json, json_of, may_be_cached, states_of, text_of
+from ci.smoke.answers import is_json, json_of, may_be_cached, text_of
 from ci.smoke.examination import Examination
 from ci.smoke.job import Job
 from ci.smoke.target import Target, unlikely_path

@@ -63,7 +63,7 @@ def number(value: float) -> str:
     """A number for people: at most three significant digits after a small one, thousands with a thin space."""
     if not math.isfinite(value):
         return "not a number"
-    if abs(value) >= 1000:
+    if abs(value) >= 999.5:
         return f"{value:,.0f}".replace(",", "\u202f")
     return f"{value:.3g}"
 

@@ -1,0 +1,189 @@
+"""The detector: what opens an incident, what closes it, and what does neither."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ci.config.shape.monitor import Monitor, Watched
+from ci.monitor.facts import Condition, Incident, Kind, Priority, ProbeRecord, Series
+from ci.monitor.figures import responses
+from ci.monitor.incidents import SCHEDULE, SIGHT, Detector
+from ci.monitor.rollup import rounds_of
+from ci.monitor.rules import Rules
+from tests.monitor.records import minute, record, round_record, story
+
+RULES = Rules()
+HOME = Series(environment="production", target="home", kind=Kind.PAGE)
+
+
+def detect(records: list[ProbeRecord], rules: Rules = RULES) -> Detector:
+    detector = Detector(rules)
+    for made in rounds_of(records):
+        detector.take(made)
+    return detector
+
+
+def incidents(words: str, rules: Rules = RULES) -> list[Incident]:
+    """Of the home page, the closed ones first."""
+    detector = detect(story(words), rules)
+    return [i for i in (*detector.closed, *detector.open) if i.series == HOME]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("uuuu", []),
+        ("uduu", []),
+        ("uddu", [True]),
+        ("udduu", [False]),
+        ("ud?du", [True]),
+        ("ud-du", [True]),
+        ("u????", [True]),
+        ("u???u", []),
+        ("ubbbbbbbu", []),
+        ("udbbdu", [True]),
+        ("ummmmu", []),
+        ("ugguu", [False]),
+        ("dd", [True]),
+        ("", []),
+    ],
+)
+def test_what_opens_and_what_closes(words: str, told: list[bool]) -> None:
+    assert [incident.open for incident in incidents(words)] == told
+
+
+def test_its_begin_and_end_are_known_as_well_as_the_probes_tell() -> None:
+    [incident] = incidents("uudddguuu")
+    half = 7.5
+    assert incident.good_before == minute(15 + half)
+    assert incident.first_failure == minute(30 + half)
+    assert incident.opened_at == minute(45 + half)
+    assert incident.last_failure == minute(75 + half)
+    assert incident.good_again == minute(90 + half)
+    assert incident.closed_at == minute(105 + half)
+    assert (incident.failures, incident.condition, incident.priority) == (4, Condition.DOWN, Priority.P0)
+    assert incident.evidence[0].endswith("seen d") and incident.evidence[-1].endswith("seen g")
+
+
+def test_what_was_never_well_has_no_good_before() -> None:
+    [incident] = incidents("dd")
+    assert incident.good_before is None
+
+
+def test_two_rounds_at_once_are_one_observation() -> None:
+    at = minute(22)
+    twice = [record("d", at), record("d", at + timedelta(seconds=2))]
+    assert not detect([*story("u"), *twice]).open
+    assert detect([*story("u"), *twice, record("d", minute(37))]).open
+
+
+def test_flapping_is_one_incident_until_it_is_calm() -> None:
+    flapping = incidents("uuuuudududududududu")
+    assert [(i.open, i.flapping) for i in flapping] == [(True, True)]
+    [calm] = incidents("uuuuudududududududu" + 8 * "u")
+    assert not calm.open and calm.flapping
+
+
+def test_slow_flapping_does_not_open_again_and_again() -> None:
+    assert len(incidents(10 * "dduu")) <= 2
+
+
+def test_it_gets_worse() -> None:
+    [incident] = incidents("ugg")
+    assert (incident.priority, incident.condition) == (Priority.P2, Condition.DEGRADED)
+    [incident] = incidents("uggdg")
+    assert (incident.priority, incident.condition) == (Priority.P0, Condition.DOWN)
+
+
+def test_elsewhere_than_in_production_it_is_minor() -> None:
+    detector = detect(story("udd", environment="staging"))
+    assert [i.priority for i in detector.open] == [Priority.P2]
+
+
+def test_a_target_may_have_a_priority_of_its_own() -> None:
+    monitor = Monitor(targets=(Watched(name="home", path="/", priority="P3"),))
+    assert [i.priority for i in incidents("udd", Rules.of(monitor))] == [Priority.P3]
+    assert Rules.of(monitor).digest != RULES.digest
+
+
+def test_a_vendors_trouble_is_named_as_the_likely_cause() -> None:
+    trouble = [
+        record("d", r.at, environment="", target="Vercel", kind=Kind.VENDOR, detail="Major outage", round_id=r.round_id)
+        for r in story("-dd")
+        if r.kind is Kind.MONITOR
+    ]
+    detector = detect([*story("udd"), *trouble])
+    assert [i.cause for i in detector.open] == ["Vercel: Major outage"]  # and no incident of the vendor's own
+
+
+def test_no_round_for_too_long_is_an_incident_when_the_next_one_runs() -> None:
+    detector = detect(story("uu---u"))
+    [incident] = detector.open
+    assert incident.series == SCHEDULE
+    assert (incident.good_before, incident.opened_at) == (minute(22.5), minute(82.5))
+    assert incident.failures == 3
+    assert "3 missed" in incident.evidence[0]
+    assert not detect(story("uu--u")).open
+    closed = detect(story("uu---uu")).closed
+    assert [i.good_again for i in closed] == [minute(82.5)]
+
+
+def test_what_is_watched_no_more_has_no_open_incident() -> None:
+    removed = [*story("udd", target="gone"), *story(110 * "u")]
+    detector = detect(removed)
+    [incident] = detector.closed
+    assert (incident.good_again, detector.open) == (None, ())
+    assert "watched no more" in incident.evidence[-1]
+    assert responses([incident])[0].recover is None
+    assert len(detect([*story("udd", target="gone"), *story(90 * "u")]).open) == 1
+
+
+def test_what_no_user_meets_may_be_unseen_for_a_day() -> None:
+    days = [detect(story("u" + slots * "?", kind=Kind.CERTIFICATE)).open for slots in (95, 98)]
+    assert [[i.priority for i in told] for told in days] == [[], [Priority.P3]]
+
+
+def test_blindness_is_the_monitors_own_incident() -> None:
+    detector = detect(story("ubbbu"))
+    assert [(i.series, i.condition) for i in detector.open] == [(SIGHT, Condition.UNKNOWN)]
+    assert "blind" in detector.open[0].title
+
+
+def test_a_round_that_comes_late_into_the_history_heals_the_gap() -> None:
+    late = [round_record(minute(52)), record("u", minute(52))]
+    assert not detect([*story("uu---u"), *late]).open
+
+
+@settings(max_examples=60)
+@given(st.text("ud?g-bm", max_size=40), st.integers(0, 40))
+def test_a_detector_resumed_anywhere_tells_the_same(words: str, cut: int) -> None:
+    records = story(words)
+    whole = detect(records)
+    rounds = list(rounds_of(records))
+    first = Detector(RULES)
+    for made in rounds[:cut]:
+        first.take(made)
+    second = Detector.resumed(RULES, first.watches, first.last_round)
+    for made in rounds[cut:]:
+        second.take(made)
+    assert (*first.closed, *second.closed) == tuple(whole.closed)
+    assert second.open == whole.open
+
+
+@settings(max_examples=60)
+@given(st.text("ud?g-bm", max_size=60), st.integers(1, 3), st.integers(1, 3))
+def test_incidents_of_one_fingerprint_never_overlap(words: str, open_after: int, close_after: int) -> None:
+    told = incidents(words, Rules(open_after=open_after, close_after=close_after))
+    assert len({i.id for i in told}) == len(told)
+    assert sum(i.open for i in told) <= 1
+    for one, other in pairwise(told):
+        assert one.closed_at and one.closed_at < other.opened_at
+    for one in told:
+        assert (one.good_before or one.first_failure) <= one.first_failure <= one.opened_at
+        if one.closed_at:
+            assert one.good_again and one.last_failure < one.good_again <= one.closed_at

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,11 @@ from ci.rehearsal.flaws import Flaw, all_flaws, named
 from ci.rehearsal.scene import Scene, stage_scene
 from ci.smoke import suite
 
+SOAKED = ("load/drift",)
+"""Checks that only a load which lasts can answer, and how long it lasts here when the configuration does not say."""
+SOAK_S = 24
+BESIDE_THE_BASELINE = ("load/regression",)
+"""Checks that need a baseline to compare with."""
 AT_ONCE = 2
 """Flaws drilled side by side; load alone is drilled one by one, because it disturbs the others."""
 
@@ -82,6 +88,8 @@ async def drill_one(scene: Scene, flaw: Flaw, evidence: Path) -> Drilled:
             http=HttpFactory.for_target(url, budget=config.target.request_budget, environ=scene.environ),
             store=EvidenceStore(evidence, Redactor.of_environment(scene.environ, config.secret_variables())),
             progress=Silence(),
+            # Beside the baseline a flaw shows so soon that the objective which it breaks too is not judged any more.
+            baseline_url=scene.standin.url_of(scene.baseline) if flaw.check in BESIDE_THE_BASELINE else None,
         )
         reports, verdict = await pipeline.check(run, [flaw.stage])
     failed = (r.spec.id for report in reports for r in report.results if r.outcome is Outcome.FAIL)
@@ -94,7 +102,11 @@ def _quick(config: Config, flaw: Flaw) -> Config:
     smoke = config.smoke.model_copy(update={"browser": flaw.check in in_browser})
     # The mildest finding counts here: a flaw that only earns advice is to be caught as well.
     gate = config.gate.model_copy(update={"fail_on": Severity.INFO})
-    return config.model_copy(update={"smoke": smoke, "gate": gate})
+    changes: dict[str, Any] = {"smoke": smoke, "gate": gate}
+    if flaw.check in SOAKED:
+        duration = config.load.duration or timedelta(seconds=SOAK_S)
+        changes["load"] = config.load.model_copy(update={"profile": "soak", "duration": duration})
+    return config.model_copy(update=changes)
 
 
 def matrix(drilled: Sequence[Drilled]) -> str:

@@ -73,6 +73,14 @@ class ErrorKind(enum.StrEnum):
     TOOL_FAILED = "tool-failed"
     BAD_OUTPUT = "bad-output"
     NO_DATA = "no-data"
+    NOT_REACHED = "not-reached"
+    """The load that was intended did not come about."""
+    NOT_REFUTED = "not-refuted"
+    """Nothing speaks against it, but too little was seen to certify it."""
+    INCONCLUSIVE = "inconclusive"
+    """Enough was seen, and it shows neither that it is right nor that it is wrong."""
+    UNHEALTHY = "unhealthy"
+    """What serves production fails in the same way, so nothing is known about the candidate."""
     BUDGET = "budget"
     """The run's request budget is used up."""
     MISCONFIGURED = "misconfigured"
@@ -227,16 +235,20 @@ class Series(Model):
 
     name: str
     points: tuple[tuple[float, float], ...]
+    band: tuple[tuple[float, float, float], ...] = ()
+    """Where the line may truly be: place on the axis, lower end, upper end."""
 
 
 class Plot(Model):
-    """A figure for people: lines over a common axis, and horizontal limits."""
+    """A figure for people: lines over a common axis, horizontal limits, and vertical marks of moments."""
 
     title: str
     x_label: str
     y_label: str
     series: tuple[Series, ...]
     limits: tuple[Measure, ...] = ()
+    moments: tuple[Measure, ...] = ()
+    """Places on the horizontal axis where something happened."""
 
 
 class StageReport(Model):

@@ -123,6 +123,10 @@ _DECLARED = (
     Flaw("health-leaks", "GET /api/health/detailed names internal machines", "security/health-details"),
     Flaw("slow-under-load", "a lock lets one request through at a time, 60 ms each", "load/latency"),
     Flaw("errors-under-load", "above 30 requests a second every tenth answers 500", "load/error-rate"),
+    Flaw("slower-than-before", "every answer takes half as long again, 5 ms at least", "load/regression"),
+    Flaw("slow-tail", "every tenth answer takes 60 ms longer", "load/regression"),
+    Flaw("few-errors", "eight of a thousand requests answer 500, within the objective", "load/regression"),
+    Flaw("slows-with-time", "each request leaves something behind that makes the next ones slower", "load/drift"),
 )
 
 FLAWS: dict[str, Flaw] = {flaw.name: flaw for flaw in _DECLARED}

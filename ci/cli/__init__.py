@@ -13,7 +13,7 @@ from typing import NoReturn
 import click
 
 from ci import __version__
-from ci.cli import catalogue, checking, monitoring, rehearsing, releasing, waiving
+from ci.cli import catalogue, checking, loading, monitoring, rehearsing, releasing, waiving
 from ci.cli.session import Exit, say
 
 
@@ -35,6 +35,7 @@ for _command in (
     releasing.rollback,
     releasing.reconcile,
     checking.report,
+    loading.load,
     monitoring.monitor,
     waiving.waive,
     catalogue.checks,

@@ -51,13 +51,13 @@ def check(
         subject = await_(pipeline.subject_of_code())
     else:
         config = session.config(url)
-        subject = pipeline.subject_of(_site(url) if url else config.target.production, commit, deployment)
+        subject = pipeline.subject_of(site_of(url) if url else config.target.production, commit, deployment)
     with session.show(session.redactor(config)) as progress:
-        run = session.run(config, subject, progress, _site(baseline) if baseline else None)
+        run = session.run(config, subject, progress, site_of(baseline) if baseline else None)
         run = replace(run, part=part, since=since)
         reports, verdict = await_(pipeline.check(run, stages))
         pipeline.publish(run.store, reports, verdict)
-    _finish(session, reports, verdict)
+    finish(session, reports, verdict)
 
 
 @click.command()
@@ -79,7 +79,7 @@ def gate(session: Session, url: str | None, commit: str | None, deployment: str 
     verdict = decide(config.gate, subject, reports, now=datetime.now(UTC))
     store.write_verdict(verdict)
     publish(store, reports, verdict)
-    _finish(session, reports, verdict)
+    finish(session, reports, verdict)
 
 
 @click.command()
@@ -104,7 +104,7 @@ def report(session: Session, format_: str) -> None:
     click.echo(renderers[format_](reports, verdict, store.release()))
 
 
-def _finish(session: Session, reports: Sequence[StageReport], verdict: Verdict) -> NoReturn:
+def finish(session: Session, reports: Sequence[StageReport], verdict: Verdict) -> NoReturn:
     """Print a verdict and exit with its code."""
     from ci.model import Decision
 
@@ -120,7 +120,8 @@ def _known_stages(stages: Sequence[str], known: Sequence[str]) -> None:
             fail(Exit.USAGE, f"there is no stage {stage}; {nearest(stage, known)}")
 
 
-def _site(url: str) -> str:
+def site_of(url: str) -> str:
+    """The address without a path. Raises ConfigError when it is none."""
     from ci.config.shape.scalars import site
     from ci.errors import ConfigError
 

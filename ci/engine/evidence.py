@@ -40,6 +40,10 @@ class EvidenceStore:
         """Write a file whole: a reader sees the old content or the new, never a part."""
         return self._write(name, self.redact(text).encode())
 
+    def write_bytes(self, name: str, content: bytes) -> Path:
+        """Write a file that is no text, whole. Nothing redacts it: who makes the content leaves out what is secret."""
+        return self._write(name, content)
+
     def write_rendering(
         self,
         name: str,

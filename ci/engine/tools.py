@@ -54,12 +54,15 @@ async def run_tool(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     ok: Sequence[int] = (0,),
-    on_line: Callable[[str], None] | None = None,
+    on_line: Callable[[str], str | None] | None = None,
+    conversing: bool = False,
 ) -> ToolRun:
     """Run a program to its end.
 
-    `on_line` is told each line of standard output as it comes. Raises CannotRun: TOOL_MISSING when the
-    program is not there, TIMEOUT after `timeout_s` seconds, TOOL_FAILED for an exit code not in `ok`.
+    `on_line` is told each line of standard output as it comes. The standard input of a `conversing` program stays open
+    as long as this process lives, and the line that `on_line` gives back, if any, is written there.
+    Raises CannotRun: TOOL_MISSING when the program is not there, TIMEOUT after `timeout_s` seconds, TOOL_FAILED for an
+    exit code not in `ok`.
     On a time-out, an exception or a cancellation the program and its children are ended first.
     """
     argv = [str(part) for part in command]
@@ -70,15 +73,21 @@ async def run_tool(
         *argv,
         cwd=cwd,
         env=dict(env) if env is not None else None,
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=asyncio.subprocess.PIPE if conversing else asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
         limit=LINE_LIMIT,
     )
+
+    def hear(line: str) -> None:
+        said = on_line(line) if on_line else None
+        if said is not None and process.stdin:
+            process.stdin.write(f"{said}\n".encode())
+
     try:
         async with asyncio.timeout(timeout_s):
-            stdout, stderr = await asyncio.gather(_lines(process.stdout, on_line), _lines(process.stderr, None))
+            stdout, stderr = await asyncio.gather(_lines(process.stdout, hear), _lines(process.stderr, None))
             await process.wait()
     except TimeoutError:
         raise CannotRun(ErrorKind.TIMEOUT, f"{name} did not end within {timeout_s:g} s") from None

@@ -50,4 +50,43 @@ VOLUME = CheckSpec(
     references=("https://docs.locust.io/en/stable/increasing-request-rate.html",),
 )
 
-ALL = (LATENCY, ERROR_RATE, VOLUME)
+REGRESSION = CheckSpec(
+    id="load/regression",
+    title="Under the same load, the candidate answers as fast and as reliably as what it replaces",
+    severity=Severity.HIGH,
+    why=(
+        "An objective leaves room: a release may double its latency and still keep it, and the next one breaks it. "
+        "Beside the baseline, in the same seconds, a slowdown of a few percent shows."
+    ),
+    remediation=(
+        "The evidence names the endpoints and how much slower each has become, with the interval that holds the truth. "
+        "Profile the worst one against the baseline: what does it do now that it did not do before? Look for more "
+        "queries, lost caches, bigger answers. When the slowdown is wanted, waive the finding, or raise "
+        "load.regression.delta. When both deployments are of the same code, run `gonogo load calibrate`: one may be "
+        "placed on a slower machine."
+    ),
+    references=(
+        "Bulej et al., Duet Benchmarking, ICPE 2020 (arXiv 2001.05811)",
+        "Lindon et al., Rapid Regression Detection in Software Deployments through Sequential Testing, KDD 2022 "
+        "(arXiv 2205.14762)",
+    ),
+)
+
+DRIFT = CheckSpec(
+    id="load/drift",
+    title="Under a load that lasts, latency and memory stay where they were",
+    severity=Severity.HIGH,
+    why="What leaks or piles up is fine for a minute and falls over at night, long after the release.",
+    remediation=(
+        "Compare a heap snapshot from the beginning of the load with one from its end. Look for lists and caches "
+        "without a bound, connections and listeners that are never closed, tables that grow with every request, and "
+        "queries without an index on them. When the rise is a cache that fills up and stops, lengthen load.warm_up; "
+        "when it is wanted, raise load.soak.drift."
+    ),
+    references=(
+        "Sen, Estimates of the Regression Coefficient Based on Kendall's Tau, 1968",
+        "CWE-401 (missing release of memory)",
+    ),
+)
+
+ALL = (LATENCY, ERROR_RATE, VOLUME, REGRESSION, DRIFT)

@@ -8,6 +8,7 @@ most (Ville 1939; Ramdas et al., arXiv 2210.01948), whenever and however often s
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -17,8 +18,8 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Bets = tuple[tuple[float, float], ...]
 
-LATENCY_BETS: Final[Bets] = tuple((stake, slope) for stake in (0.5, 0.95) for slope in (4.0, 16.0, 64.0))
-"""Largest stake and slope of each bet on a logarithm of a ratio."""
+LATENCY_BETS: Final[Bets] = tuple((stake, slope) for stake in (0.6, 0.95) for slope in (6.0, 12.0, 48.0))
+"""Largest stake and slope of each bet on a logarithm of a ratio: small slopes for noisy loads, large for fine ones."""
 ERROR_BETS: Final[Bets] = tuple((stake, slope) for stake in (0.5, 0.95) for slope in (0.4, 1.5))
 """The same for a difference of two error counts."""
 ALTERNATIVES: Final = (0.05, 0.1, 0.2, 0.4, 0.7)
@@ -63,11 +64,15 @@ def log_e_rate_above(errors: ArrayLike, requests: ArrayLike, objective: float) -
     return log_mean_exp([np.cumsum(np.log1p(stake * excess), -1) for stake in RATE_STAKES])
 
 
-def log_mean_exp(logs: list[Floats]) -> Floats:
-    """Logarithm of the mean wealth: a gambler who splits the starting wealth evenly."""
+def log_mean_exp(logs: Sequence[Floats], shares: Sequence[float] | None = None) -> Floats:
+    """Logarithm of the mean wealth: a gambler who splits the starting wealth evenly, or by these shares."""
     stacked = np.stack(np.broadcast_arrays(*logs))
+    split = np.full(len(logs), 1.0) if shares is None else np.asarray(shares, float)
+    split = (split / split.sum()).reshape(-1, *[1] * (stacked.ndim - 1))
     top = stacked.max(0)
-    result: Floats = top + np.log(np.exp(stacked - top).mean(0))
+    finite = np.where(np.isfinite(top), top, 0.0)  # nothing but lost bets: the wealth is 0
+    with np.errstate(divide="ignore"):
+        result: Floats = finite + np.log((split * np.exp(stacked - finite)).sum(0))
     return result
 
 

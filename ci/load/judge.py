@@ -1,92 +1,42 @@
-"""Judging a load by its samples: pure, numpy only."""
+"""Judging a load against its objectives: pure, numpy only. The comparison with the baseline is in `regression`.
+
+An objective is broken when that is certain at any time, or when what was measured over the whole planned time is over
+its limit. It is kept when what was measured is within its limit and enough was seen to be sure of it.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
 from ci.engine.check import check, finding
 from ci.errors import CannotRun
 from ci.load.checks import ERROR_RATE, LATENCY, VOLUME
-from ci.load.plan import Endpoint, Limits, Plan
-from ci.load.recording import Ending
+from ci.load.comparison import certifying_requests
+from ci.load.eprocess import log_e_rate_below
+from ci.load.load_run import LoadRun
+from ci.load.plan import Endpoint
+from ci.load.recording import Arm
 from ci.load.samples import Samples, quantile
 from ci.model import ErrorKind, Evidence, Finding, Location
 
-REACHED = 0.8
-"""Share of the intended rate below which the load counts as not reached."""
 BLUR = 0.5
 """Share of the latency limit by which the generator may be late before the target is no longer blamed."""
 ENDPOINT_MINIMUM = 40
-"""Timed requests below which one endpoint's 95th percentile is left alone: three outliers would decide it."""
+"""Timed requests below which one endpoint's 95th percentile is left alone."""
 CERTAINTY = 0.001
 """Chance at which an endpoint, or a few requests, that keep the objective may be accused of breaking it."""
-
-
-@dataclass(frozen=True, slots=True)
-class LoadRun:
-    """One load that has ended."""
-
-    plan: Plan
-    limits: Limits
-    samples: Samples
-    ending: Ending
-
-    @property
-    def judged(self) -> Samples:
-        """What was sent after the warm-up."""
-        return self.samples.sent_within(self.plan.warm_up_s, math.inf)
-
-    @property
-    def felt(self) -> Samples:
-        """What was due after the warm-up, sent or not, with a latency that means something."""
-        return self.samples.started_within(self.plan.warm_up_s, self.plan.end_s).timed
-
-    @property
-    def rate(self) -> float:
-        """Requests per second sent after the warm-up, over the whole planned time."""
-        return len(self.samples.sent_within(self.plan.warm_up_s, self.plan.end_s)) / self.plan.duration_s
-
-    @property
-    def own_lateness_ms(self) -> float:
-        """How late the load generator itself was, at its 95th percentile: that blurs every latency by as much."""
-        return quantile(self.judged.rows["late"], 0.95) if len(self.judged) else 0.0
-
-    def shortfall(self) -> str | None:
-        """Why the intended load was not reached, or None when it was."""
-        judged = self.judged
-        if self.ending.stopped:
-            return f"the load was stopped after {self.ending.at_s:.1f} s of {self.plan.end_s:g} s: {self.ending.detail}"
-        if len(judged) < self.limits.min_requests:
-            return (
-                f"{len(judged)} requests were judged, at least {self.limits.min_requests} are wanted "
-                "(load.min_requests); lengthen load.duration or raise load.rate"
-            )
-        if self.rate < REACHED * self.plan.rate:
-            return (
-                f"{self.rate:.1f} of the intended {self.plan.rate:g} requests/s were made, at least {REACHED:.0%} are "
-                f"wanted; {self._why_slow(judged)}"
-            )
-        return None
-
-    def _why_slow(self, judged: Samples) -> str:
-        busy_s = float(judged.service_ms.sum()) / 1e3
-        share = min(1.0, busy_s / (self.plan.users * self.plan.duration_s))
-        if share > 0.5:
-            return f"the users were waiting for answers {share:.0%} of the time: the target is too slow for this load"
-        return (
-            f"the users were waiting for answers only {share:.0%} of the time: "
-            "this machine was too busy to make the load, run it where there is more processor time"
-        )
 
 
 @check(LATENCY)
 def latency(run: LoadRun) -> Iterator[Evidence | Finding]:
     """p95 of all requests from their intended start, and of each endpoint from its own sending."""
     felt = run.felt
+    if run.standing.overwhelmed and len(felt) < run.limits.min_requests:
+        yield from _overwhelmed(run)
+        return
     if len(felt) < run.limits.min_requests:
         raise CannotRun(
             ErrorKind.NO_DATA,
@@ -106,8 +56,17 @@ def latency(run: LoadRun) -> Iterator[Evidence | Finding]:
             f"p95 is {overall:.0f} ms, but this machine itself was {run.own_lateness_ms:.0f} ms late: too busy to "
             f"judge a limit of {limit:g} ms; run it where there is more processor time",
         )
+    if overall > limit and (theirs := _p95(run.felt_of(Arm.BASELINE))) > limit:
+        raise CannotRun(
+            ErrorKind.UNHEALTHY,
+            f"p95 is {overall:.0f} ms where at most {limit:g} ms is wanted, but the baseline's is {theirs:.0f} ms: "
+            "production itself breaks this objective under this load, so it says nothing about the candidate; look at "
+            "what both share (database, machine, network), lower load.rate, or raise load.slo.p95_ms",
+        )
     broken = False
-    if overall > limit:
+    slow = int(np.count_nonzero(felt.latency_ms > limit))
+    certain = chance_of_as_many(slow, len(felt), 0.05) < CERTAINTY or _shown(run.standing.rulings.latency_broken)
+    if overall > limit and (run.full or certain):
         broken = True
         yield finding(
             LATENCY,
@@ -117,17 +76,19 @@ def latency(run: LoadRun) -> Iterator[Evidence | Finding]:
             key="total",
         )
     for endpoint, samples in _endpoints(run, run.judged.timed):
-        p95 = quantile(samples.service_ms, 0.95) if len(samples) >= ENDPOINT_MINIMUM else 0.0
-        if p95 > limit:
+        if _is_slow(samples, limit) and not _is_slow(_same(run, endpoint), limit):
             broken = True
             yield finding(
                 LATENCY,
-                f"{endpoint.label}: p95 is {p95:.0f} ms of {len(samples)} requests, at most {limit:g} ms is wanted",
+                f"{endpoint.label}: p95 is {quantile(samples.service_ms, 0.95):.0f} ms of {len(samples)} requests, at "
+                f"most {limit:g} ms is wanted",
                 at=Location(url=run.plan.url + endpoint.path),
                 key=endpoint.label,
             )
     if not broken:
-        _demand_reached(run)
+        run.demand_reached()
+        if overall > limit:
+            raise _ended_early(f"p95 was {overall:.0f} ms by then, limit {limit:g} ms")
 
 
 @check(ERROR_RATE)
@@ -135,7 +96,7 @@ def error_rate(run: LoadRun) -> Iterator[Evidence | Finding]:
     """Share of failed requests, counted by kind, and every endpoint that certainly breaks the objective."""
     judged, limit = run.judged, run.limits.error_rate
     failed = len(judged.failed)
-    gone = run.ending.stopped is ErrorKind.UNREACHABLE
+    gone = run.ending.stopped is ErrorKind.UNREACHABLE and run.ending.arm is not Arm.BASELINE
     # Few requests cannot acquit, but they can convict.
     certain = bool(failed) and chance_of_as_many(failed, len(judged), limit) < CERTAINTY
     if not len(judged) or (len(judged) < run.limits.min_requests and not gone and not certain):
@@ -148,8 +109,10 @@ def error_rate(run: LoadRun) -> Iterator[Evidence | Finding]:
         excerpt="\n".join(run.ending.examples[kind] for kind in judged.failures() if kind in run.ending.examples),
     )
     yield seen
-    broken = False
     if share > limit:
+        _demand_a_healthy_baseline(run, share)
+    broken = False
+    if share > limit and (run.full or gone or certain or _shown(run.standing.rulings.errors_broken)):
         broken = True
         stopped = f"; {run.shortfall()}" if gone else ""
         yield finding(
@@ -160,27 +123,34 @@ def error_rate(run: LoadRun) -> Iterator[Evidence | Finding]:
             key="total",
         )
     for endpoint, samples in _endpoints(run, judged):
-        errors = len(samples.failed)
-        if errors and chance_of_as_many(errors, len(samples), limit) < CERTAINTY:
+        if _certainly_fails(samples, limit) and not _certainly_fails(_same(run, endpoint), limit):
             broken = True
             yield finding(
                 ERROR_RATE,
-                f"{endpoint.label}: {errors} of {len(samples)} requests failed, at most {limit:.2%} is wanted",
+                f"{endpoint.label}: {len(samples.failed)} of {len(samples)} requests failed, at most {limit:.2%} is "
+                "wanted",
                 at=Location(url=run.plan.url + endpoint.path),
                 key=endpoint.label,
             )
     if not broken:
-        _demand_reached(run)
+        run.demand_reached()
+        if share > limit:
+            raise _ended_early(f"{share:.2%} of the requests had failed by then, limit {limit:.2%}")
+        yield from _certified(run, failed, len(judged))
 
 
 @check(VOLUME)
 def volume(run: LoadRun) -> Iterator[Evidence]:
     """A load that was not reached proves nothing, so that is an ERROR and never a finding."""
-    _demand_reached(run)
-    yield Evidence(
-        summary=f"{len(run.judged)} requests were judged, {run.rate:.1f} of the intended {run.plan.rate:g} requests/s; "
+    run.demand_reached()
+    arms = "pairs" if run.paired else "requests"
+    summary = (
+        f"{len(run.judged)} {arms} were judged, {run.rate:.1f} of the intended {run.intended_rate:.4g} {arms}/s; "
         f"this machine was at most {run.own_lateness_ms:.0f} ms late for 95 of 100"
     )
+    if run.ending.decided:
+        summary += f"; ended after {run.ending.at_s:.1f} s of {run.plan.end_s:g} s: {run.ending.decided}"
+    yield Evidence(summary=summary)
 
 
 def breakdown(run: LoadRun) -> str:
@@ -193,7 +163,9 @@ def breakdown(run: LoadRun) -> str:
             continue
         p50, p95, p99 = (quantile(samples.timed.service_ms, share) for share in (0.5, 0.95, 0.99))
         words = f"p50 {p50:.0f} ms, p95 {p95:.0f} ms, p99 {p99:.0f} ms of {len(samples)} requests, {_statuses(samples)}"
-        lines.append((p95, f"{endpoint.label}: {words}"))
+        theirs = run.judged_of(Arm.BASELINE).of(index).timed
+        beside = f"; baseline p95 {quantile(theirs.service_ms, 0.95):.0f} ms" if len(theirs) else ""
+        lines.append((p95, f"{endpoint.label}: {words}{beside}"))
     return "\n".join(line for _, line in sorted(lines, reverse=True))
 
 
@@ -209,6 +181,87 @@ def chance_of_as_many(errors: int, requests: int, rate: float) -> float:
     return min(1.0, float(np.exp(terms).sum()))
 
 
+def _overwhelmed(run: LoadRun) -> Iterator[Evidence | Finding]:
+    """Most of what was due is still waiting; what was answered tells enough."""
+    answered = run.judged.timed
+    p95, limit = quantile(answered.latency_ms, 0.95), run.limits.p95_ms
+    seen = Evidence(
+        summary=f"p95 {p95:.0f} ms of the {len(answered)} requests that were answered since the warm-up, limit "
+        f"{limit:g} ms; the others were still waiting",
+        excerpt=breakdown(run),
+    )
+    yield seen
+    yield finding(
+        LATENCY,
+        f"the target cannot keep up with {run.plan.rate:g} requests/s: it answered {len(answered)} in "
+        f"{run.ending.at_s - run.plan.warm_up_s:.0f} s, ever later; p95 is {p95:.0f} ms, at most {limit:g} ms is "
+        "wanted",
+        at=Location(url=run.plan.url),
+        evidence=(seen,),
+        key="total",
+    )
+
+
+def _certified(run: LoadRun, failed: int, requests: int) -> Iterator[Evidence]:
+    """That the error rate within its limit is no luck. Raises CannotRun(NOT_REFUTED) unless that is shown."""
+    limit = run.limits.error_rate
+    if not 0 < limit < 1 or _shown(run.standing.rulings.errors_kept):
+        return
+    if float(log_e_rate_below(failed, requests, limit)) >= math.log(1 / run.demands.beta):
+        return
+    needed = certifying_requests(failed, requests, run.demands)
+    wanted = f"about {needed} requests like these would show it" if needed else "it is too near to the limit to tell"
+    told = f"{failed} of {requests} requests failed, which does not yet show that fewer than {limit:.2%} do; {wanted}"
+    if run.inconclusive == "accept":
+        yield Evidence(summary=f"accepted by load.inconclusive: {told}")
+        return
+    kind = ErrorKind.NOT_REFUTED if needed else ErrorKind.INCONCLUSIVE
+    raise CannotRun(kind, f"{told}: lengthen load.duration, raise load.rate, or raise load.slo.error_rate")
+
+
+def _demand_a_healthy_baseline(run: LoadRun, share: float) -> None:
+    theirs = run.judged_of(Arm.BASELINE)
+    limit = run.limits.error_rate
+    if len(theirs) and (
+        len(theirs.failed) / len(theirs) > limit or _shown(run.standing.rulings.baseline_errors_broken)
+    ):
+        raise CannotRun(
+            ErrorKind.UNHEALTHY,
+            f"{share:.2%} of the candidate's requests failed where at most {limit:.2%} is wanted, but so did "
+            f"{len(theirs.failed) / len(theirs):.2%} of the baseline's: the environment is unhealthy, so this says "
+            "nothing about the candidate; mend what both share and run the load again",
+        )
+
+
+def _ended_early(seen: str) -> CannotRun:
+    return CannotRun(ErrorKind.INCONCLUSIVE, f"the load ended before this was certain: {seen}")
+
+
+def _shown(process: np.ndarray) -> bool:
+    return bool(len(process)) and bool(process[-1])
+
+
+def _p95(samples: Samples) -> float:
+    return quantile(samples.latency_ms, 0.95) if len(samples) else 0.0
+
+
+def _is_slow(samples: Samples, limit_ms: float) -> bool:
+    """The endpoint's p95 is over the limit, and that is not the doing of a few requests."""
+    timed = samples.timed
+    slow = int(np.count_nonzero(timed.service_ms > limit_ms))
+    return len(timed) >= ENDPOINT_MINIMUM and chance_of_as_many(slow, len(timed), 0.05) < CERTAINTY
+
+
+def _certainly_fails(samples: Samples, limit: float) -> bool:
+    errors = len(samples.failed)
+    return bool(errors) and chance_of_as_many(errors, len(samples), limit) < CERTAINTY
+
+
+def _same(run: LoadRun, endpoint: Endpoint) -> Samples:
+    """The same endpoint's requests to the baseline."""
+    return run.judged_of(Arm.BASELINE).of(run.plan.endpoints.index(endpoint))
+
+
 def _endpoints(run: LoadRun, samples: Samples) -> Iterator[tuple[Endpoint, Samples]]:
     """Every endpoint with its samples; none when there is but one, which the total already tells of."""
     if len(run.plan.endpoints) > 1:
@@ -219,9 +272,3 @@ def _endpoints(run: LoadRun, samples: Samples) -> Iterator[tuple[Endpoint, Sampl
 def _statuses(samples: Samples) -> str:
     statuses, counts = np.unique(samples.rows["status"], return_counts=True)
     return ", ".join(f"{count} × {status or 'no answer'}" for status, count in zip(statuses, counts, strict=True))
-
-
-def _demand_reached(run: LoadRun) -> None:
-    """A good value at a fraction of the load is not a pass."""
-    if why := run.shortfall():
-        raise CannotRun(ErrorKind.NO_DATA, f"not reached: {why}")

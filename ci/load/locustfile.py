@@ -1,8 +1,10 @@
-"""The load itself. Locust runs this file in a process of its own; Gonogo never imports it.
+"""The load itself. Locust runs this file in processes of its own; Gonogo never imports it.
 
-Every user keeps a schedule: its requests have intended starts, evenly spread among all users, and a user
-that is kept waiting sends the overdue ones late and has their latency counted from the intended start. Those that
-it cannot send any more are recorded too: leaving them out would make a slow target look fast.
+Every user keeps a schedule: its requests have intended starts, spread among all users along the profile's course, and
+a user that is kept waiting sends the overdue ones late and has their latency counted from the intended start. Those
+that it cannot send any more are recorded too: leaving them out would make a slow target look fast.
+
+With a baseline every request becomes a pair: the same to both arms, one after the other in the order of a coin's flip.
 """
 
 from __future__ import annotations
@@ -11,31 +13,35 @@ import itertools
 import os
 import random
 import ssl
+from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
 
 import gevent
+import locust
 from geventhttpclient.client import HTTPClient, HTTPClientPool
 from geventhttpclient.url import URL
-from locust import FastHttpUser, events
+from locust.contrib.fasthttp import LocustUserAgent
 from locust.exception import StopUser
+from locust.runners import WorkerRunner
 
-from ci.engine.http import BYPASS_HEADER, BYPASS_VARIABLE, USER_AGENT, tls_context
+from ci.engine.http import USER_AGENT, tls_context
+from ci.load import access
 from ci.load.answers import failure_of_error, failure_of_status, interference
-from ci.load.course import TICK_S, Course, Due
-from ci.load.plan import PLAN_VARIABLE, Endpoint, Plan
-from ci.load.recording import Failure, to_line
+from ci.load.conductor import BEGIN, OVERDUE_S, REPORT, STOP, STRANGER, Conductor
+from ci.load.crew import TICK_S, Crew, Task
+from ci.load.plan import PLAN_VARIABLE, Plan
+from ci.load.recording import Arm, Failure
+from ci.model import ErrorKind
 
-OVERDUE_S = 1.0
-"""Seconds after the planned end in which overdue requests are still sent, so that a stall at the end is seen whole."""
+IDLE_S = 4.0
+"""A connection that was idle for longer is not used again: Node.js and uvicorn close theirs after 5 s by default, and a
+request that crosses such a close would count as an error of the target's."""
+HEADERS = {"user-agent": USER_AGENT, "accept-encoding": "gzip, deflate, br"}
 
-plan = Plan.model_validate_json(Path(os.environ[PLAN_VARIABLE]).read_text(encoding="utf-8"))
-course = Course(plan)
+crew = Crew()
 tls = tls_context(os.environ)
-numbers = itertools.count()
-weights = list(itertools.accumulate(endpoint.weight for endpoint in plan.endpoints))
-urls = [URL(plan.url + endpoint.path) for endpoint in plan.endpoints]
-bypass = {BYPASS_HEADER: secret} if (secret := os.environ.get(BYPASS_VARIABLE)) else {}
+accesses = access.of_variable(os.environ)
 
 
 class OneTry(HTTPClientPool):
@@ -52,109 +58,164 @@ def trusted(cafile: str | None = None) -> ssl.SSLContext:
     return tls
 
 
-def keep_schedule(user: User) -> None:
-    """Send this user's requests, each at its time or as soon after it as the user is free."""
-    course.begun.wait()
-    chance = random.Random(user.number)  # noqa: S311 - a repeatable mixture, not a secret
-    choices = range(len(plan.endpoints))
-    woke = 0.0
-    for step in user.steps:
-        intended = (step + user.number / plan.users) / plan.rate_per_user
-        if intended >= plan.end_s:
-            break
-        if (early := intended - course.now()) > 0:
-            gevent.sleep(early)
-            woke = course.now()
-        due = Due(max(intended, woke), max(0.0, woke - intended))
-        index = chance.choices(choices, cum_weights=weights)[0]
-        if course.now() < plan.end_s + OVERDUE_S:
-            user.send(index, due)
-        else:
-            course.never_sent(due, endpoint=index)
-    course.user_done()
-    raise StopUser
+def agent() -> LocustUserAgent:
+    """The client beneath FastHttpUser's, which reports before anybody can judge an answer."""
+    # No time-outs for single reads: `send` sets one for the whole request.
+    pool = OneTry(ssl_context_factory=trusted, network_timeout=None, connection_timeout=None, concurrency=10)
+    made = LocustUserAgent(
+        client_pool=pool, cookiejar=CookieJar(), headers=HEADERS, insecure=False, max_redirects=0, max_retries=0
+    )
+    # Judging a status is this file's business; the client's own way would copy the body of every error.
+    made.valid_response_codes = range(100, 600)
+    return made
 
 
-class User(FastHttpUser):  # type: ignore[misc]
-    """One user with one connection at a time."""
+class Way:
+    """The way to one arm: for each endpoint its URL and the headers that go there."""
 
-    host = plan.url
-    tasks = [keep_schedule]  # noqa: RUF012 - Locust's way
-    default_headers = {"user-agent": USER_AGENT, "accept-encoding": "gzip, deflate, br", **bypass}  # noqa: RUF012
-    max_redirects = 0
-    max_retries = 0
-    insecure = False
-    ssl_context_factory = staticmethod(trusted)
+    def __init__(self, plan: Plan, arm: Arm) -> None:
+        url = plan.url_of(arm)
+        known = access.to(url, accesses)
+        self.urls = [URL(url + endpoint.path) for endpoint in plan.endpoints]
+        self.headers = [endpoint.headers | known.headers(endpoint) for endpoint in plan.endpoints]
+
+
+class Order:
+    """The plan as this process needs it for every request."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.weights = list(itertools.accumulate(endpoint.weight for endpoint in plan.endpoints))
+        self.ways = {arm: Way(plan, arm) for arm in plan.arms}
+        self.turns = (plan.arms, plan.arms[::-1])
+
+
+class User(locust.User):  # type: ignore[misc]
+    """One user with one connection to each arm."""
 
     def __init__(self, environment: Any) -> None:
-        # No time-outs for single reads: `send` sets one for the whole request.
-        self.client_pool = OneTry(
-            ssl_context_factory=trusted, network_timeout=None, connection_timeout=None, concurrency=10
-        )
         super().__init__(environment)
-        self.agent = self.client.client
-        # Judging a status is this file's business; the client's own way would copy the body of every error.
-        self.agent.valid_response_codes = range(100, 600)
-        self.number = next(numbers)
-        self.steps = itertools.count()
+        self.number = crew.join()
+        self.agents = {arm: agent() for arm in Arm}
+        self.free_s = dict.fromkeys(Arm, 0.0)
+        """When this user would be free again, had it sent to this arm alone."""
+        self.used_s = dict.fromkeys(Arm, 0.0)
 
-    def send(self, index: int, due: Due) -> None:
-        """One request, by the client beneath Locust's: that one reports before anybody can judge the answer."""
-        endpoint = plan.endpoints[index]
-        sent = course.now()
+    @locust.task  # type: ignore[untyped-decorator]
+    def keep_schedule(self) -> None:
+        """Send this user's requests, each at its time or as soon after it as the user is free."""
+        crew.begun.wait()
+        plan, end_s = order.plan, order.plan.end_s
+        number = plan.number_of(self.number, crew.worker)
+        chance = random.Random(number)  # noqa: S311 - a repeatable mixture, not a secret
+        choices = range(len(plan.endpoints))
+        woke = 0.0
+        for step in itertools.count():
+            intended = plan.due_s(number, step)
+            crew.awaits(self.number, intended)
+            if intended >= end_s:
+                break
+            if (early := intended - crew.now()) > 0:
+                crew.stopped.wait(early)
+                woke = crew.now()
+            if crew.stopped.is_set():
+                break
+            endpoint = chance.choices(choices, cum_weights=order.weights)[0]
+            task = Task(max(intended, woke), max(0.0, woke - intended), endpoint, crew.next_pair())
+            for arm in order.turns[chance.random() < 0.5]:
+                if crew.now() < end_s + OVERDUE_S:
+                    self.send(task, arm)
+                else:
+                    self.give_up(task, arm)
+        crew.leave(self.number)
+        raise StopUser
+
+    def send(self, task: Task, arm: Arm) -> None:
+        """One request of a task."""
+        endpoint, way = order.plan.endpoints[task.endpoint], order.ways[arm]
+        queued_s = max(0.0, self.free_s[arm] - task.start_s)
+        sent = crew.now()
+        if sent - self.used_s[arm] > IDLE_S:
+            self.agents[arm].close()
         status = size = 0
+        stranger: tuple[ErrorKind, str] | None = None
         error: BaseException | None = None
         try:
-            with gevent.Timeout(plan.timeout_s):
-                response = self.agent.urlopen(
-                    urls[index], method=endpoint.method, headers=endpoint.headers, payload=endpoint.body
+            with gevent.Timeout(order.plan.timeout_s):
+                response = self.agents[arm].urlopen(
+                    way.urls[task.endpoint],
+                    method=endpoint.method,
+                    headers=way.headers[task.endpoint],
+                    payload=endpoint.body,
                 )
                 status, body = response.status_code, response.content
+            service_s = crew.now() - sent
             size = len(body)
             failure = failure_of_status(status)
-            watch_for_strangers(endpoint, status, response.headers, body)
+            stranger = interference(status, response.headers, body)
         except (Exception, gevent.Timeout) as problem:
+            service_s = crew.now() - sent
             status, error = 0, problem
-            failure = failure_of_error(problem) if course.now() - sent < plan.timeout_s else Failure.TIMEOUT
-        course.record(due, sent_s=sent, size=size, endpoint=index, status=status, failure=failure)
-        if failure and failure not in course.examples:
-            course.examples[failure] = f"{endpoint.label}: {in_words(failure, status, error)}"
-        self.environment.events.request.fire(
-            request_type=endpoint.method,
-            name=endpoint.label,
-            response_time=(course.now() - sent) * 1e3,
-            response_length=size,
-            exception=failure.words if failure else None,
+            failure = failure_of_error(problem) if service_s < order.plan.timeout_s else Failure.TIMEOUT
+        self.used_s[arm] = sent + service_s
+        self.free_s[arm] = task.start_s + queued_s + service_s
+        crew.record(
+            task,
+            arm,
+            sent_s=sent,
+            service_s=service_s,
+            queued_s=queued_s,
+            failure=failure,
+            status=status,
+            size=size,
         )
+        if failure:
+            crew.example(arm, failure, f"{endpoint.label}: {in_words(failure, status, error)}")
+        if stranger:
+            kind, words = stranger
+            message = {"kind": str(kind), "words": f"{endpoint.label} answered {words}", "arm": int(arm)}
+            self.environment.runner.send_message(STRANGER, message)
+            crew.stopped.set()
 
+    def give_up(self, task: Task, arm: Arm) -> None:
+        """A request is overdue and will not be sent any more: had it been, its latency would be longer still.
 
-def watch_for_strangers(endpoint: Endpoint, status: int, headers: Any, body: bytes) -> None:
-    if stranger := interference(status, headers, body):
-        course.stop(stranger[0], f"{endpoint.label} answered {stranger[1]}")
+        Only an arm that has kept this user waiting by itself answers for it.
+        """
+        queued_s = self.free_s[arm] - task.start_s
+        if queued_s > 0:
+            sent_s = task.start_s + queued_s
+            crew.record(task, arm, sent_s=sent_s, service_s=0.0, queued_s=queued_s, failure=Failure.UNSENT)
 
 
 def in_words(failure: Failure, status: int, error: BaseException | None) -> str:
     if failure is Failure.TIMEOUT:
-        return f"no answer within {plan.timeout_s:g} s"
+        return f"no answer within {order.plan.timeout_s:g} s"
     return f"answered {status}" if error is None else f"{type(error).__name__}: {error}"
 
 
-def conduct(environment: Any) -> None:
-    """Begin when all users are there, tell once a second how it goes, and end in bounded time."""
-    course.begin()
-    last_s = plan.end_s + OVERDUE_S + plan.timeout_s + 2 * TICK_S
-    for tick in itertools.count(1):
-        if course.stopped.wait(TICK_S) or course.now() > last_s:
-            break
-        course.tick()
-        if tick % round(1 / TICK_S) == 0:
-            print(to_line(course.pulse()), flush=True)  # noqa: T201 - the stage reads it
-    print(to_line(course.close()), flush=True)  # noqa: T201
-    environment.runner.quit()
+def begin(environment: Any, msg: Any, **_: Any) -> None:
+    """The conductor says that all are there."""
+    global order
+    plan = Plan.model_validate_json(msg.data["plan"])
+    order = Order(plan)
+    crew.begin(plan, msg.data["worker"])
+    gevent.spawn(report, environment.runner)
+
+
+def report(runner: Any) -> None:
+    while not crew.stopped.wait(TICK_S):
+        runner.send_message(REPORT, crew.report())
+    runner.send_message(REPORT, crew.report())
 
 
 def prepare(environment: Any, **_: Any) -> None:
-    environment.events.spawning_complete.add_listener(lambda **_: gevent.spawn(conduct, environment))
+    runner = environment.runner
+    if not isinstance(runner, WorkerRunner):
+        Conductor(environment, Plan.model_validate_json(Path(os.environ[PLAN_VARIABLE]).read_text(encoding="utf-8")))
+    runner.register_message(BEGIN, begin)
+    runner.register_message(STOP, lambda **_: crew.stopped.set())
 
 
-events.init.add_listener(prepare)
+order: Order
+locust.events.init.add_listener(prepare)

@@ -1,25 +1,28 @@
-"""What the load generator leaves behind: a file of samples, and lines about how it goes and how it ended.
+"""One sample of a load, and why a request counts as failed.
 
-One sample is 29 bytes, little-endian and packed, so that a long load stays small and is read in one go.
-Standard library only: Locust's process writes it without numpy.
+One sample is 40 bytes, little-endian and packed, so that a long load stays small and is read in one go.
+Standard library only: Locust's processes write it without numpy.
 """
 
 from __future__ import annotations
 
 import enum
 import struct
-from pathlib import Path
-from typing import Final, Literal
+from typing import Final, NamedTuple
 
-from pydantic import Field, TypeAdapter, ValidationError
+SAMPLE: Final = struct.Struct("<dffffIIHHHBB")
+"""The fields of `Sample`, in its order."""
 
-from ci.model import ErrorKind, Model
 
-SAMPLE: Final = struct.Struct("<dfffIHHB")
-"""start, late, lag, latency, size, endpoint, status, failure; see `samples.DTYPE` for their units."""
+class Arm(enum.IntEnum):
+    """Who was asked."""
 
-LINE_MARK: Final = "@gonogo "
-"""Begins every line of Locust's standard output that is meant for the stage."""
+    CANDIDATE = 0
+    BASELINE = 1
+
+    @property
+    def words(self) -> str:
+        return self.name.lower()
 
 
 class Failure(enum.IntEnum):
@@ -59,79 +62,34 @@ _WORDS: Final = {
 }
 
 
-class Pulse(Model):
-    """How it goes, once a second."""
+class Sample(NamedTuple):
+    """One request. Its units stand with `samples.DTYPE`."""
 
-    line: Literal["pulse"] = "pulse"
-    at_s: float
-    rate: float
-    """Requests finished in the last second."""
-    p95_ms: float | None
-    """Of the last second; none when nothing was answered."""
-
-
-class Ending(Model):
-    """How it ended. Without this line the generator has crashed."""
-
-    line: Literal["ending"] = "ending"
-    stopped: ErrorKind | None = None
-    """Why it was stopped early."""
-    detail: str = ""
-    requests: int
-    """Samples in the file."""
-    at_s: float
-    examples: dict[int, str] = Field(default_factory=dict)
-    """For each kind of failure that was seen, the words of the first."""
-
-
-Message = Pulse | Ending
-_MESSAGE: Final[TypeAdapter[Message]] = TypeAdapter(Message)
-
-
-def to_line(message: Message) -> str:
-    return LINE_MARK + message.model_dump_json()
-
-
-def from_line(line: str) -> Message | None:
-    """The message in a line of output, or None when the line is Locust's own."""
-    if not line.startswith(LINE_MARK):
-        return None
-    try:
-        return _MESSAGE.validate_json(line.removeprefix(LINE_MARK))
-    except ValidationError:
-        return None
+    start_s: float
+    late_ms: float
+    lag_ms: float
+    service_ms: float
+    latency_ms: float
+    size: int
+    pair: int
+    endpoint: int
+    status: int
+    worker: int
+    arm: int
+    failure: int
 
 
 class Recorder:
-    """Collects samples and appends them to a file in batches, off the path of a request."""
+    """Collects samples until somebody takes them, off the path of a request."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("wb")
+    def __init__(self) -> None:
         self._pending = bytearray()
-        self.count = 0
 
-    def add(
-        self,
-        *,
-        start_s: float,
-        late_ms: float,
-        lag_ms: float,
-        latency_ms: float,
-        size: int,
-        endpoint: int,
-        status: int,
-        failure: Failure,
-    ) -> None:
-        self._pending += SAMPLE.pack(
-            start_s, late_ms, lag_ms, latency_ms, min(size, 2**32 - 1), endpoint, status, failure
-        )
-        self.count += 1
+    def add(self, sample: Sample) -> None:
+        self._pending += SAMPLE.pack(*sample)
 
-    def flush(self) -> None:
-        self._file.write(self._pending)
-        self._file.flush()
+    def take(self) -> bytes:
+        """What has come since the last time."""
+        taken = bytes(self._pending)
         self._pending.clear()
-
-    def close(self) -> None:
-        self.flush()
-        self._file.close()
+        return taken

@@ -8,18 +8,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ci.errors import CannotRun
-from ci.load.recording import SAMPLE, Failure
+from ci.load.recording import SAMPLE, Arm, Failure
 from ci.model import ErrorKind
 
 DTYPE = np.dtype(
     [
-        ("start", "<f8"),  # s since the load began, as intended, or when the load generator came to it
+        ("start", "<f8"),  # s since the load began, as intended, or when the load generator came to it; one for a pair
         ("late", "<f4"),  # ms that the load generator itself was late: not part of what follows
-        ("lag", "<f4"),  # ms from the start until the user was free to send it
-        ("latency", "<f4"),  # ms from the start to the end of the answer
+        ("lag", "<f4"),  # ms from the start until it was really sent
+        ("service", "<f4"),  # ms from sending to the end of the answer
+        ("latency", "<f4"),  # ms from the start to the end of the answer, had the user sent to this arm alone
         ("size", "<u4"),  # bytes of the body
+        ("pair", "<u4"),  # the same for both requests of a pair; unique within a worker
         ("endpoint", "<u2"),  # index into the plan's endpoints
         ("status", "<u2"),  # 0 when there was no answer
+        ("worker", "<u2"),  # which process made it
+        ("arm", "<u1"),  # `recording.Arm`
         ("failure", "<u1"),  # `recording.Failure`
     ]
 )
@@ -47,8 +51,9 @@ class Samples:
                 f"{len(raw) / DTYPE.itemsize:g}; run the stage again",
             )
         rows = np.frombuffer(raw, DTYPE)
-        numbers = np.isfinite(rows["start"]) & np.isfinite(rows["latency"]) & (rows["latency"] >= 0)
-        known = (rows["endpoint"] < endpoints) & (rows["failure"] <= max(Failure))
+        times = [rows[name] for name in ("latency", "service", "lag")]
+        numbers = np.isfinite(rows["start"]) & np.all([np.isfinite(time) & (time >= 0) for time in times], axis=0)
+        known = (rows["endpoint"] < endpoints) & (rows["failure"] <= max(Failure)) & (rows["arm"] <= max(Arm))
         if not (numbers & known).all():
             raise CannotRun(ErrorKind.BAD_OUTPUT, "the load generator's samples hold impossible values; run it again")
         return cls(rows)
@@ -63,6 +68,9 @@ class Samples:
         sent = self.rows["start"] + self.rows["lag"] / 1e3
         within = (sent >= from_s) & (sent < to_s) & (self.rows["failure"] != Failure.UNSENT)
         return Samples(self.rows[within])
+
+    def arm(self, arm: Arm) -> Samples:
+        return Samples(self.rows[self.rows["arm"] == arm])
 
     def of(self, endpoint: int) -> Samples:
         return Samples(self.rows[self.rows["endpoint"] == endpoint])
@@ -98,8 +106,7 @@ class Samples:
 
         That wait is part of what people feel, but not the doing of the endpoint that had to wait.
         """
-        service: Floats = np.maximum(self.rows["latency"] - self.rows["lag"], 0)
-        return service
+        return self.rows["service"]
 
     @property
     def answered(self) -> int:

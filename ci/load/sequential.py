@@ -11,33 +11,40 @@ from __future__ import annotations
 
 import enum
 import math
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ci.load.blocks import Blocks
+from ci.load.demands import Demands
 from ci.load.eprocess import (
     ERROR_BETS,
     Bools,
     Floats,
     has_reached,
     log_e,
-    log_e_rate_above,
-    log_e_rate_below,
     log_mean_exp,
 )
+from ci.load.objectives import Objectives, as_known, known_at
+from ci.load.settling import fading_clearly, lasting
 
 BLOCK_S = 0.5
 COARSE_S = 1.0
 """Width of the blocks for the latency objective, and of those asked too when neighbours resemble each other."""
-UNHEALTHY = 10.0
-"""Evidence against the baseline itself from which its environment counts as unhealthy."""
 LIKE_NEIGHBOURS = 0.3
 """Autocorrelation of neighbouring blocks above which coarse blocks are asked too."""
 LIKE_MINIMUM = 6
 """Blocks below which no autocorrelation is computed."""
+STATISTICS_SHARES = (0.5, 0.25, 0.25)
+"""How the wealth bet on a regression is split over the median, the tail and the errors."""
+ENDPOINTS_SHARE = 0.1
+"""Share of that wealth that is bet on single endpoints, evenly: with it goes the control of multiplicity."""
+STARTS_S = (0.0, 6.0, 12.0, 24.0)
+"""When, after the warm-up, parts of the wealth begin to be bet on a pass, ..."""
+START_SHARES = (0.85, 0.05, 0.05, 0.05)
+"""... and how much of it."""
 
 
 class Ruling(enum.IntEnum):
@@ -57,28 +64,6 @@ class Ruling(enum.IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Demands:
-    """What is demanded, and how sure an answer must be."""
-
-    error_rate: float
-    relative: bool = True
-    """Compare with the baseline. Without one, only the objectives are judged."""
-    p95_ms: float | None = None
-    tolerated: float = 0.05
-    """A regression up to this share is nobody's concern (δ)."""
-    alpha: float = 0.01
-    """Chance of an alarm without cause."""
-    beta: float = 0.02
-    """Chance of a pass without merit."""
-    median_margin: float = 0.10
-    """A pass shows that the median has not risen by more than this share, ..."""
-    p95_margin: float = 0.20
-    """... nor the 95th percentile by more than this."""
-    earliest_pass_s: float = 10.0
-    cap_s: float = 60.0
-
-
-@dataclass(frozen=True, slots=True)
 class Rulings:
     """What was known after each block."""
 
@@ -87,6 +72,14 @@ class Rulings:
     """A `Ruling` for each block; once it is not OPEN it stays what it is."""
     regression_log_e: Floats
     """Logarithm of the evidence for a regression."""
+    endpoint_log_e: tuple[Floats, ...] = ()
+    """The same for each endpoint alone."""
+    latency_broken: Bools = field(default_factory=lambda: np.zeros(0, bool))
+    """Where the latency objective was shown to be broken, whoever is to blame; likewise below."""
+    errors_broken: Bools = field(default_factory=lambda: np.zeros(0, bool))
+    errors_kept: Bools = field(default_factory=lambda: np.zeros(0, bool))
+    baseline_latency_broken: Bools = field(default_factory=lambda: np.zeros(0, bool))
+    baseline_errors_broken: Bools = field(default_factory=lambda: np.zeros(0, bool))
 
     @property
     def last(self) -> NDArray[np.int8]:
@@ -101,96 +94,110 @@ class Rulings:
         return seconds
 
 
-def judge_pairs(fine: Blocks, coarse: Blocks, demands: Demands) -> Rulings:
-    """Judge blocks of `BLOCK_S`, with the same pairs in blocks of `COARSE_S`. Nothing is known of no blocks."""
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The same pairs in blocks of `BLOCK_S` and of `COARSE_S`."""
+
+    fine: Blocks
+    coarse: Blocks
+
+
+def judge_pairs(
+    fine: Blocks, coarse: Blocks, demands: Demands, *, felt: Blocks | None = None, endpoints: Sequence[Scope] = ()
+) -> Rulings:
+    """Judge blocks of `BLOCK_S`, with the same pairs in blocks of `COARSE_S`. Nothing is known of no blocks.
+
+    `felt` are coarse blocks of what users felt, for the latency objective (`coarse` when not given). With
+    `endpoints`, evidence against one of them alone counts too, at its share of the wealth.
+    """
     if not len(fine.end_s):
         empty = np.zeros(fine.pairs.shape)
-        return Rulings(fine.end_s, empty.astype(np.int8), empty)
-    wealth = 1 / demands.alpha
-    when = _coarse_at(fine.end_s, coarse.end_s)
-    alike = _resembles_neighbour(fine.median_log_ratio) | _resembles_neighbour(fine.p95_log_ratio)
+        return Rulings(fine.end_s, empty.astype(np.int8), empty, tuple(empty for _ in endpoints))
+    wealth = math.log(1 / demands.alpha)
+    felt = coarse if felt is None else felt
 
-    regression = _regression(fine, demands)
-    coarse_regression = _at(_regression(coarse, demands), when, before=0.0)
-    regressed = (regression >= math.log(wealth)) & (~alike | (coarse_regression >= math.log(wealth)))
-    broken, unhealthy = _objectives(fine, coarse, when, demands)
+    singly = [_regression(scope, demands) for scope in endpoints]
+    apart = [
+        as_known(e, known_at(fine.end_s, scope.fine.end_s), 0.0) for e, scope in zip(singly, endpoints, strict=True)
+    ]
+    whole = _regression(Scope(fine, coarse), demands)
+    regression = log_mean_exp([whole, log_mean_exp(apart)], (1 - ENDPOINTS_SHARE, ENDPOINTS_SHARE)) if apart else whole
 
-    fit = _no_slower(fine, demands) & (~alike | _at(_no_slower(coarse, demands), when, before=False))
-    fit &= _keeps_objectives(fine, coarse, when, demands)
-    fit &= fine.end_s >= demands.earliest_pass_s
-
-    capped = fine.end_s >= demands.cap_s
+    objectives = Objectives.of(fine, felt, demands)
+    fit = _no_slower(fine, coarse, demands) & objectives.kept & (fine.end_s >= demands.earliest_pass_s)
+    capped = fine.end_s >= demands.cap_s - 1e-9
     # The first that holds counts, so a failure goes before a pass in the same block.
     at = np.select(
-        [broken, regressed, fit, capped & unhealthy, np.broadcast_to(capped, fit.shape)],
+        [objectives.broken, regression >= wealth, fit, capped & objectives.excused, np.broadcast_to(capped, fit.shape)],
         [Ruling.SLO_BROKEN, Ruling.REGRESSION, Ruling.PASS, Ruling.UNHEALTHY, Ruling.INCONCLUSIVE],
         Ruling.OPEN,
     )
-    return Rulings(fine.end_s, _keep_first(at), regression)
-
-
-def _regression(blocks: Blocks, demands: Demands) -> Floats:
-    """The starting wealth is split over three bets: on the median, on the tail, and on the errors."""
-    if not demands.relative:
-        return np.zeros(blocks.pairs.shape)
-    theta = math.log1p(demands.tolerated)
-    return log_mean_exp(
-        [
-            log_e(blocks.median_log_ratio, theta, +1),
-            log_e(blocks.p95_log_ratio, theta, +1),
-            log_e(blocks.error_difference, 0.0, +1, ERROR_BETS),
-        ]
+    return Rulings(
+        fine.end_s,
+        _keep_first(at),
+        regression,
+        tuple(apart),
+        latency_broken=objectives.latency_broken,
+        errors_broken=objectives.errors_broken,
+        errors_kept=objectives.errors_kept,
+        baseline_latency_broken=objectives.baseline_latency_broken,
+        baseline_errors_broken=objectives.baseline_errors_broken,
     )
 
 
-def _no_slower(blocks: Blocks, demands: Demands) -> Bools:
+def _regression(scope: Scope, demands: Demands) -> Floats:
+    """Evidence of a regression after each fine block; less where neighbours resemble each other or it will not last.
+
+    Taking the lesser of two can only make an alarm rarer, so the guarantee of either holds.
+    """
+    fine, coarse = scope.fine, scope.coarse
+    if not demands.relative or not len(fine.end_s):
+        return np.zeros(fine.pairs.shape)
+    theta = math.log1p(demands.tolerated)
+    median = lasting(fine.median_log_ratio, fine.end_s, theta)
+    tail = lasting(fine.p95_log_ratio, fine.end_s, theta) & ~fading_clearly(fine.median_log_ratio, fine.end_s)
+    evidence = _bets(fine, theta, median, tail)
+    when = known_at(fine.end_s, coarse.end_s)
+    everything = np.ones(coarse.pairs.shape, bool)
+    coarser = as_known(_bets(coarse, theta, everything, everything), when, before=0.0)
+    return np.where(_alike(fine), np.minimum(evidence, coarser), evidence)
+
+
+def _bets(blocks: Blocks, theta: float, median: Bools, tail: Bools) -> Floats:
+    """The starting wealth is split over three bets: on the median, on the tail, and on the errors."""
+    return log_mean_exp(
+        [
+            np.where(median, log_e(blocks.median_log_ratio, theta, +1), -np.inf),
+            np.where(tail, log_e(blocks.p95_log_ratio, theta, +1), -np.inf),
+            log_e(blocks.error_difference, 0.0, +1, ERROR_BETS),
+        ],
+        STATISTICS_SHARES,
+    )
+
+
+def _no_slower(fine: Blocks, coarse: Blocks, demands: Demands) -> Bools:
     """Both must be shown, so each alone may use the whole of beta (intersection-union test)."""
     if not demands.relative:
-        return np.ones(blocks.pairs.shape, bool)
-    median = log_e(blocks.median_log_ratio, math.log1p(demands.median_margin), -1)
-    tail = log_e(blocks.p95_log_ratio, math.log1p(demands.p95_margin), -1)
-    return has_reached(median, 1 / demands.beta) & has_reached(tail, 1 / demands.beta)
+        return np.ones(fine.pairs.shape, bool)
+
+    def shown(blocks: Blocks) -> Bools:
+        median = log_e_from_any_start(blocks.median_log_ratio, blocks.end_s, math.log1p(demands.median_margin))
+        tail = log_e_from_any_start(blocks.p95_log_ratio, blocks.end_s, math.log1p(demands.p95_margin))
+        return has_reached(median, 1 / demands.beta) & has_reached(tail, 1 / demands.beta)
+
+    when = known_at(fine.end_s, coarse.end_s)
+    coarser: Bools = as_known(shown(coarse), when, before=False)
+    return shown(fine) & (~_alike(fine) | coarser)
 
 
-def _keeps_objectives(fine: Blocks, coarse: Blocks, when: NDArray[np.intp], demands: Demands) -> Bools:
-    errors, pairs = fine.candidate_errors.cumsum(-1), fine.pairs.cumsum(-1)
-    kept = has_reached(log_e_rate_below(errors, pairs, demands.error_rate), 1 / demands.beta)
-    if demands.p95_ms is not None:
-        below = log_e(np.log(coarse.candidate_p95 / demands.p95_ms), 0.0, -1)
-        kept = kept & _at(has_reached(below, 1 / demands.beta), when, before=False)
-    return kept
+def log_e_from_any_start(values: Floats, end_s: Floats, theta: float) -> Floats:
+    """Evidence that the values lie below theta; some of the wealth waits until a cold start is over."""
+    begun = [np.where(end_s > start_s, values, np.nan) for start_s in STARTS_S]
+    return log_mean_exp([log_e(later, theta, -1) for later in begun], START_SHARES)
 
 
-def _objectives(fine: Blocks, coarse: Blocks, when: NDArray[np.intp], demands: Demands) -> tuple[Bools, Bools]:
-    """Where the candidate breaks an objective by itself, and where the baseline does so too."""
-    wealth = 1 / demands.alpha
-    breaks = log_e_rate_above(fine.candidate_errors, fine.pairs, demands.error_rate) >= math.log(wealth)
-    excused = np.zeros_like(breaks)
-    if demands.relative:
-        baseline = log_e_rate_above(fine.baseline_errors, fine.pairs, demands.error_rate)
-        excused = has_reached(baseline, UNHEALTHY)
-    broken, unhealthy = breaks & ~excused, breaks & excused
-    if demands.p95_ms is not None:
-        slow = log_e(np.log(coarse.candidate_p95 / demands.p95_ms), 0.0, +1)
-        breaks = _at(slow, when, before=0.0) >= math.log(wealth)
-        excused = np.zeros_like(breaks)
-        if demands.relative:
-            baseline = log_e(np.log(coarse.baseline_p95 / demands.p95_ms), 0.0, +1)
-            excused = _at(has_reached(baseline, UNHEALTHY), when, before=False)
-        broken, unhealthy = broken | (breaks & ~excused), unhealthy | (breaks & excused)
-    return broken, unhealthy
-
-
-def _coarse_at(fine_end_s: Floats, coarse_end_s: Floats) -> NDArray[np.intp]:
-    """For each fine block the last coarse block that was complete then; -1 before the first."""
-    return np.searchsorted(coarse_end_s, fine_end_s + 1e-9, side="right") - 1
-
-
-def _at(values: NDArray[Any], when: NDArray[np.intp], before: float | bool) -> NDArray[Any]:
-    """Values of coarse blocks as they were known at fine ones."""
-    if not values.shape[-1]:
-        return np.full((*values.shape[:-1], len(when)), before)
-    return np.where(when < 0, before, values[..., np.maximum(when, 0)])
+def _alike(blocks: Blocks) -> Bools:
+    return _resembles_neighbour(blocks.median_log_ratio) | _resembles_neighbour(blocks.p95_log_ratio)
 
 
 def _resembles_neighbour(values: Floats) -> Bools:

@@ -27,6 +27,11 @@ from ci.rehearsal.scene import Scene, stage_scene
 from ci.security.scanners.scan import specs as code_specs
 from ci.smoke import suite
 
+SOAKED = ("load/drift",)
+"""Checks that only a load which lasts can answer, and how long it lasts here when the configuration does not say."""
+SOAK_S = 24
+BESIDE_THE_BASELINE = ("load/regression",)
+"""Checks that need a baseline to compare with."""
 AT_ONCE = 2
 """Flaws drilled side by side; load alone is drilled one by one, because it disturbs the others."""
 
@@ -87,7 +92,11 @@ async def drill_one(scene: Scene, flaw: Flaw, evidence: Path) -> Drilled:
         async with scene.deployed([flaw]) as deployment:
             config = scene.with_plain_port(config, deployment)
             subject = pipeline.subject_of(scene.standin.url_of(deployment), deployment.source.sha, deployment.id)
-            reports, verdict = await pipeline.check(_run(scene, config, store, subject), [flaw.stage])
+            run = _run(scene, config, store, subject)
+            if flaw.check in BESIDE_THE_BASELINE:
+                # There a flaw shows so soon that the objective which it breaks too is not judged any more.
+                run = replace(run, baseline_url=scene.standin.url_of(scene.baseline))
+            reports, verdict = await pipeline.check(run, [flaw.stage])
     failed = (r.spec.id for report in reports for r in report.results if r.outcome is Outcome.FAIL)
     return Drilled(flaw, verdict.decision, tuple(failed))
 
@@ -117,7 +126,11 @@ def _quick(scene: Scene, flaw: Flaw) -> Config:
         security = security.model_copy(update={"code": _code(scene, flaw)})
     # The mildest finding counts here: a flaw that only earns advice is to be caught as well.
     gate = config.gate.model_copy(update={"fail_on": Severity.INFO})
-    return config.model_copy(update={"smoke": smoke, "security": security, "gate": gate})
+    load = config.load
+    if flaw.check in SOAKED:
+        duration = load.duration or timedelta(seconds=SOAK_S)
+        load = load.model_copy(update={"profile": "soak", "duration": duration})
+    return config.model_copy(update={"smoke": smoke, "security": security, "load": load, "gate": gate})
 
 
 def _code(scene: Scene, flaw: Flaw) -> Code:

@@ -36,14 +36,14 @@ class _Scale:
 
 def draw(plot: Plot, name: str, width: int) -> str:
     """The plot as an SVG element. `name` must be unique in the document."""
-    lines = [(series.name, _drawable(series)) for series in plot.series]
-    drawn = [(label, points) for label, points in lines if points]
+    drawn = [(series.name, points) for series, points in _with_points(plot)]
     everything = [point for _, points in drawn for point in points]
     if not everything:
         empty = text(width / 2, 34, "nothing was measured", class_="faint", text_anchor="middle")
         return figure(name, plot.title, "Nothing was measured.", width, 60, [empty])
     near, far = _limits(plot.limits, max(y for _, y in everything))
-    return _Drawing(plot, name, width, drawn, near, far).svg()
+    bands = {index: band for index, (series, _) in enumerate(_with_points(plot)) if (band := _band(series))}
+    return _Drawing(plot, name, width, drawn, near, far, bands).svg()
 
 
 def describe(plot: Plot) -> str:
@@ -54,7 +54,8 @@ def describe(plot: Plot) -> str:
         if values:
             told.append(f"{series.name} from {number(min(values))} to {number(max(values))}, last {number(values[-1])}")
     limits = [_in_words(limit) for limit in plot.limits]
-    return f"{plot.y_label} over {plot.x_label}: " + "; ".join(told + limits) + "."
+    moments = [_moment_in_words(moment) for moment in plot.moments]
+    return f"{plot.y_label} over {plot.x_label}: " + "; ".join(told + limits + moments) + "."
 
 
 def thinned(points: Points, columns: int) -> Points:
@@ -73,12 +74,29 @@ def thinned(points: Points, columns: int) -> Points:
     return kept
 
 
+def _with_points(plot: Plot) -> list[tuple[Series, Points]]:
+    return [(series, points) for series in plot.series if (points := _drawable(series))]
+
+
 def _drawable(series: Series) -> Points:
     return [point for point in series.points if all(abs(value) < _LARGEST for value in point)]
 
 
+def _band(series: Series) -> list[tuple[float, float, float]]:
+    return [place for place in series.band if all(abs(value) < _LARGEST for value in place)]
+
+
+def _moment_in_words(moment: Measure) -> str:
+    return f"{moment.name} at {number(moment.value)} {moment.unit}"
+
+
 def _in_words(limit: Measure) -> str:
     return f"limit: {limit.name} {number(limit.value)} {limit.unit}"
+
+
+def _settled(band: list[tuple[float, float, float]]) -> list[tuple[float, float, float]]:
+    """The later part: at its beginning a band is as wide as can be, and the axis is not made for that."""
+    return band[len(band) // 4 :]
 
 
 def _limits(limits: Sequence[Measure], largest: float) -> tuple[list[Measure], list[Measure]]:
@@ -96,11 +114,14 @@ class _Drawing:
         lines: list[tuple[str, Points]],
         limits: list[Measure],
         far_limits: list[Measure],
+        bands: dict[int, list[tuple[float, float, float]]],
     ) -> None:
         self._plot, self._name, self._width, self._lines, self._limits = plot, name, width, lines, limits
-        self._far = far_limits
+        self._far, self._bands = far_limits, bands
         xs = [x for _, points in lines for x, _ in points]
+        self._moments = [moment for moment in plot.moments if min(xs) <= moment.value <= max(xs)]
         ys = [y for _, points in lines for _, y in points] + [limit.value for limit in limits]
+        ys += [end for band in bands.values() for _, *ends in _settled(band) for end in ends]
         self._y_ticks = ticks(min(0.0, *ys), max(ys), 5)
         self._legend_rows = list(self._legend_layout())
         left = 14 + max(text_width(number(tick), _SIZE) for tick in self._y_ticks)
@@ -111,7 +132,14 @@ class _Drawing:
         self._y = _Scale(self._y_ticks[0], self._y_ticks[-1], self._bottom, self._top)
 
     def svg(self) -> str:
-        parts = [*self._legend(), *self._axes(), *self._limit_lines(), *self._series()]
+        parts = [
+            *self._legend(),
+            *self._axes(),
+            *self._band_shapes(),
+            *self._limit_lines(),
+            *self._marks(),
+            *self._series(),
+        ]
         return figure(self._name, self._plot.title, describe(self._plot), self._width, self._bottom + 46, parts)
 
     def _legend_layout(self) -> Iterator[list[tuple[str, str]]]:
@@ -119,6 +147,7 @@ class _Drawing:
         entries = [(f"line s{index % 6}", label) for index, (label, _) in enumerate(self._lines)]
         entries += [("limit", _in_words(limit)) for limit in self._limits]
         entries += [("limit", f"{_in_words(limit)}, above the plot") for limit in self._far]
+        entries += [("mark", _moment_in_words(moment)) for moment in self._moments]
         row: list[tuple[str, str]] = []
         used = 0.0
         for style, label in entries:
@@ -158,6 +187,20 @@ class _Drawing:
         for limit in self._limits:
             y = self._y(limit.value)
             yield element("line", x1=self._x.start, x2=self._x.end, y1=y, y2=y, class_="limit")
+
+    def _marks(self) -> Iterator[str]:
+        for moment in self._moments:
+            x = self._x(moment.value)
+            yield element("line", x1=x, x2=x, y1=self._top, y2=self._bottom, class_="mark")
+
+    def _band_shapes(self) -> Iterator[str]:
+        """Filled between the ends; what lies beyond the axis is cut off there, so that it does not flatten the rest."""
+        low, high = self._y.low, self._y.high
+        for index, band in self._bands.items():
+            upper = [(x, min(max(end, low), high)) for x, _, end in band]
+            lower = [(x, min(max(start, low), high)) for x, start, _ in reversed(band)]
+            shape = " ".join(f"{self._x(x):.1f},{self._y(y):.1f}" for x, y in upper + lower)
+            yield element("polygon", points=shape, class_=f"band s{index % 6}")
 
     def _series(self) -> Iterator[str]:
         columns = int(self._x.end - self._x.start)

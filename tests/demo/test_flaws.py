@@ -18,7 +18,10 @@ from tests.demo.launching import HOST, PRODUCTION_HOST, client, running
 from tests.demo.signs import SIGNS
 
 assert security_signs.EVIL, "importing it declares its signs"
-UNDER_LOAD = {"slow-under-load", "errors-under-load"}
+UNDER_LOAD = {
+    *("slow-under-load", "errors-under-load", "slows-with-time"),
+    *("slower-than-before", "slow-tail", "few-errors"),
+}
 DEMO = Path(flaws.__file__).parent
 
 
@@ -61,6 +64,18 @@ def test_errors_under_load_fail_some_of_a_crowd_and_nobody_else(healthy_url: str
         failures = (500 in asyncio.run(_crowd(url, "/api/health", 60))[1] for _ in range(20))
         assert any(failures)
     assert set(asyncio.run(_crowd(healthy_url, "/api/health", 60))[1]) == {200}
+
+
+def test_every_tenth_answer_of_a_slow_tail_comes_later() -> None:
+    with running(DEMO_FLAWS="slow-tail") as url, client(url) as http:
+        took = [http.get("/api/health").elapsed.total_seconds() for _ in range(40)]
+        assert sum(seconds >= 0.06 for seconds in took) >= 4
+
+
+def test_few_errors_are_one_in_a_hundred_and_twenty_five() -> None:
+    with running(DEMO_FLAWS="few-errors") as url:
+        statuses = asyncio.run(_crowd(url, "/api/health", 250))[1]
+        assert statuses.count(500) == 2
 
 
 async def _crowd(url: str, path: str, size: int) -> tuple[float, list[int]]:

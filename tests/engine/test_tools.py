@@ -27,6 +27,19 @@ async def test_output_lines_and_json() -> None:
     assert (run.exit_code, run.json(), lines) == (0, [1, 2], ["[1,", "2]"])
 
 
+async def test_a_conversation_ends_with_the_one_who_listens() -> None:
+    """What is given back to a line is written to the program, whose standard input stays open meanwhile."""
+    talkative = "print('name?', flush=True); print('hello', input()); print('bye?', flush=True); print(input())"
+    answers = {"name?": "Ana", "bye?": "see you"}
+    run = await run_tool(python(talkative), timeout_s=20, on_line=answers.get, conversing=True)
+    assert run.stdout.splitlines() == ["name?", "hello Ana", "bye?", "see you"]
+
+
+async def test_nobody_talks_to_a_program_that_does_not_converse() -> None:
+    run = await run_tool(python("import sys; print(repr(sys.stdin.read()))"), timeout_s=20, on_line=lambda line: "?")
+    assert run.stdout.strip() == "''"
+
+
 async def test_a_missing_program() -> None:
     with pytest.raises(CannotRun, match="`no-such-tool` is not installed") as caught:
         await run_tool(["no-such-tool"], timeout_s=20)

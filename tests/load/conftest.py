@@ -95,7 +95,7 @@ class Told(Silence):
         self.activities.append(activity)
 
 
-LOAD = "users: 20, rate: 8, warm_up: 300ms, duration: 1s, request_timeout: 1s, min_requests: 60"
+LOAD = "users: 20, rate: 8, warm_up: 300ms, duration: 1s, request_timeout: 1s, min_requests: 60, inconclusive: accept"
 
 
 class Loader:
@@ -108,7 +108,9 @@ class Loader:
     def config(self, url: str, load: str = LOAD) -> Config:
         return parse_config(f"target: {{production: '{url}'}}\nload: {{{load}}}\n")
 
-    async def __call__(self, url: str, load: str = LOAD, *, timeout_s: float = 60, **environ: str) -> StageReport:
+    async def __call__(
+        self, url: str, load: str = LOAD, *, timeout_s: float = 60, baseline: str | None = None, **environ: str
+    ) -> StageReport:
         config = self.config(url, load)
         environment = {**os.environ, **environ}
         run = Run(
@@ -118,6 +120,7 @@ class Loader:
             http=HttpFactory.for_target(url, budget=1, environ=environment),
             store=EvidenceStore(self.folder, Redactor.of_environment(environment)),
             progress=self.told,
+            baseline_url=baseline,
         )
         specs = stage.specs(config)
         return await run_stage(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -14,14 +14,19 @@ from ci.config import parse_config
 from ci.engine.runner import judge
 from ci.load import figures
 from ci.load import judge as judgement
-from ci.load.judge import CERTAINTY, LoadRun, chance_of_as_many
+from ci.load.demands import Demands
+from ci.load.eprocess import clean_requests_needed, log_e_rate_below
+from ci.load.judge import CERTAINTY, chance_of_as_many
+from ci.load.load_run import LoadRun
+from ci.load.messages import Ending
 from ci.load.plan import Limits, Plan
-from ci.load.recording import Ending, Failure
+from ci.load.recording import Failure
 from ci.load.samples import DTYPE, Samples, quantile
 from ci.model import CheckResult, ErrorKind, Outcome
 
 RATE = 100.0
 SECONDS = 10.0
+NOTHING_KNOWN = {ErrorKind.NO_DATA, ErrorKind.NOT_REACHED, ErrorKind.NOT_REFUTED, ErrorKind.INCONCLUSIVE}
 FAILURES = [kind for kind in Failure if kind not in (Failure.NONE, Failure.UNSENT)]
 
 
@@ -53,12 +58,27 @@ def failing(made: np.ndarray, count: int, kind: Failure = Failure.SERVER) -> np.
     return made
 
 
-def a_run(made: np.ndarray, *, plan: Plan | None = None, ending: Ending | None = None, **limits: Any) -> LoadRun:
+def a_run(
+    made: np.ndarray,
+    *,
+    plan: Plan | None = None,
+    ending: Ending | None = None,
+    inconclusive: Literal["hold", "accept"] = "hold",
+    **limits: Any,
+) -> LoadRun:
+    limits = {"p95_ms": 500, "error_rate": 0.01, "min_requests": 200, **limits}
+    plan = plan or a_plan()
+    made = made.copy()
+    made["service"] = np.maximum(made["latency"] - made["lag"], 0)
     return LoadRun(
-        plan=plan or a_plan(),
-        limits=Limits(**{"p95_ms": 500, "error_rate": 0.01, "min_requests": 200, **limits}),
+        plan=plan,
+        limits=Limits(**limits),
+        demands=Demands(
+            error_rate=limits["error_rate"], p95_ms=limits["p95_ms"], relative=bool(plan.baseline_url), cap_s=SECONDS
+        ),
         samples=Samples(made),
-        ending=ending or Ending(requests=len(made), at_s=12.0),
+        ending=ending or Ending(requests=len(made), at_s=12.0, until_s=12.0),
+        inconclusive=inconclusive,
     )
 
 
@@ -89,12 +109,30 @@ def test_latency_passes_exactly_when_95_of_100_keep_the_limit(latencies, limit):
 
 @given(errors=st.integers(0, 1000), limit=st.floats(0, 1), kind=st.sampled_from(FAILURES))
 @settings(max_examples=100)
-def test_the_error_rate_passes_exactly_when_the_share_keeps_the_limit(errors, limit, kind):
+def test_the_error_rate_fails_exactly_when_the_share_breaks_the_limit(errors, limit, kind):
     run = a_run(failing(rows(1000), errors, kind), error_rate=limit)
     result = judge(judgement.error_rate, run)
-    assert result.outcome is (Outcome.PASS if errors / 1000 <= limit else Outcome.FAIL)
-    if errors:
+    if errors / 1000 > limit:
+        assert result.outcome is Outcome.FAIL
+    else:
+        certified = limit in (0, 1) or log_e_rate_below(errors, 1000, limit) >= math.log(1 / run.demands.beta)
+        assert (result.outcome is Outcome.PASS) is bool(certified or run.standing.rulings.errors_kept[-1])
+        assert result.error is None or result.error.kind in (ErrorKind.NOT_REFUTED, ErrorKind.INCONCLUSIVE)
+    if errors and result.evidence:
         assert f"{errors} × {kind.words}" in result.evidence[0].summary
+
+
+def test_an_error_rate_that_few_requests_cannot_certify_is_not_refuted():
+    """An objective of one in a thousand takes thousands of clean requests, and the message says how many."""
+    result = judge(judgement.error_rate, a_run(rows(1000), error_rate=0.001))
+    assert result.error and result.error.kind is ErrorKind.NOT_REFUTED
+    needed = clean_requests_needed(0.001, 0.02)
+    assert f"about {needed} requests like these would show it" in result.error.message
+    near = judge(judgement.error_rate, a_run(failing(rows(1000), 9), error_rate=0.01))
+    assert near.error and near.error.kind is ErrorKind.INCONCLUSIVE
+    accepted = judge(judgement.error_rate, a_run(rows(1000), error_rate=0.001, inconclusive="accept"))
+    assert accepted.outcome is Outcome.PASS
+    assert "accepted by load.inconclusive" in accepted.evidence[1].summary
 
 
 @given(
@@ -113,7 +151,7 @@ def test_a_pass_needs_enough_requests_at_nearly_the_intended_rate(count, latency
     assert (checked[2].outcome is Outcome.PASS) is reached
     assert not checked[2].findings
     for result in checked:
-        assert result.error is None or result.error.kind is ErrorKind.NO_DATA
+        assert result.error is None or result.error.kind in NOTHING_KNOWN
         if not reached:
             assert result.outcome is not Outcome.PASS
 
@@ -278,7 +316,7 @@ def test_plots_are_thin_and_ordered(count, seed):
     made = rows(count, rng.lognormal(4, 1, count))
     made["start"] = rng.uniform(0, 3600, count)
     for plot in figures.plots(a_run(made)):
-        assert plot.limits[0].value == 500
+        assert [limit.value for limit in plot.limits] == ([500] if plot.y_label == "latency in ms" else [])
         for series in plot.series:
             assert 0 < len(series.points) <= figures.MAX_POINTS
             xs = [x for x, _ in series.points]

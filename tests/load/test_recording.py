@@ -14,52 +14,45 @@ from ci.config import parse_config
 from ci.errors import CannotRun
 from ci.load import generator
 from ci.load.answers import failure_of_error, failure_of_status, interference
+from ci.load.messages import Batch, Ending, Listening, Pulse, from_line, to_line
 from ci.load.plan import Plan
-from ci.load.recording import SAMPLE, Ending, Failure, Pulse, Recorder, from_line, to_line
+from ci.load.recording import SAMPLE, Arm, Failure, Recorder, Sample
 from ci.load.samples import Samples
 from ci.load.stage import activity, time_limit_s
 from ci.model import ErrorKind
 
 number = st.floats(0, 1e6, width=32)
-sample = st.fixed_dictionaries(
-    {
-        "start_s": number,
-        "late_ms": number,
-        "lag_ms": number,
-        "latency_ms": number,
-        "size": st.integers(0, 2**40),
-        "endpoint": st.integers(0, 2),
-        "status": st.integers(0, 599),
-        "failure": st.sampled_from(Failure),
-    }
+sample = st.builds(
+    Sample,
+    start_s=number,
+    late_ms=number,
+    lag_ms=number,
+    service_ms=number,
+    latency_ms=number,
+    size=st.integers(0, 2**32 - 1),
+    pair=st.integers(0, 2**32 - 1),
+    endpoint=st.integers(0, 2),
+    status=st.integers(0, 599),
+    worker=st.integers(0, 2**16 - 1),
+    arm=st.sampled_from(Arm),
+    failure=st.sampled_from(Failure),
 )
 
 
-@given(written=st.lists(sample, max_size=50), flush_after=st.integers(0, 50))
-def test_samples_come_back_as_they_were_written(tmp_path_factory, written, flush_after):
-    path = tmp_path_factory.mktemp("samples") / "samples"
-    recorder = Recorder(path)
-    for index, fields in enumerate(written):
-        recorder.add(**fields)
-        if index == flush_after:
-            recorder.flush()
-    recorder.close()
-    read = Samples.read(path.read_bytes(), expected=recorder.count, endpoints=3)
-    assert len(read) == len(written)
-    for row, fields in zip(read.rows, written, strict=True):
-        assert tuple(row) == (
-            fields["start_s"],
-            fields["late_ms"],
-            fields["lag_ms"],
-            fields["latency_ms"],
-            min(fields["size"], 2**32 - 1),
-            fields["endpoint"],
-            fields["status"],
-            fields["failure"],
-        )
+@given(written=st.lists(sample, max_size=50), taken_after=st.integers(0, 50))
+def test_samples_come_back_as_they_were_written(written, taken_after):
+    recorder, raw = Recorder(), b""
+    for index, one in enumerate(written):
+        recorder.add(one)
+        if index == taken_after:
+            raw += recorder.take()
+    raw += recorder.take()
+    assert recorder.take() == b""
+    read = Samples.read(raw, expected=len(written), endpoints=3)
+    assert [tuple(row) for row in read.rows] == [tuple(one) for one in written]
 
 
-GOOD = (1.0, 0.0, 0.0, 5.0, 10, 0, 200, 0)
+GOOD = Sample(1.0, 0.0, 0.0, 5.0, 5.0, 10, 0, 0, 200, 0, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -68,11 +61,13 @@ GOOD = (1.0, 0.0, 0.0, 5.0, 10, 0, 200, 0)
         b"",
         SAMPLE.pack(*GOOD)[:-1],
         SAMPLE.pack(*GOOD) * 2,
-        SAMPLE.pack(float("nan"), *GOOD[1:]),
-        SAMPLE.pack(1.0, 0.0, 0.0, float("inf"), 10, 0, 200, 0),
-        SAMPLE.pack(1.0, 0.0, 0.0, -5.0, 10, 0, 200, 0),
-        SAMPLE.pack(1.0, 0.0, 0.0, 5.0, 10, 9, 200, 0),
-        SAMPLE.pack(1.0, 0.0, 0.0, 5.0, 10, 0, 200, 99),
+        SAMPLE.pack(*GOOD._replace(start_s=float("nan"))),
+        SAMPLE.pack(*GOOD._replace(latency_ms=float("inf"))),
+        SAMPLE.pack(*GOOD._replace(latency_ms=-5.0)),
+        SAMPLE.pack(*GOOD._replace(service_ms=-5.0)),
+        SAMPLE.pack(*GOOD._replace(endpoint=9)),
+        SAMPLE.pack(*GOOD._replace(failure=99)),
+        SAMPLE.pack(*GOOD._replace(arm=2)),
     ],
 )
 def test_damaged_samples_are_refused(raw):
@@ -89,10 +84,16 @@ def test_no_line_of_output_is_mistaken(line):
 
 
 def test_lines_come_back_as_they_were_sent():
-    pulse = Pulse(at_s=1.0, rate=99.5, p95_ms=None)
-    ending = Ending(requests=3, at_s=2.0, stopped=ErrorKind.RATE_LIMITED, detail="429", examples={6: "it said 500"})
-    assert from_line(to_line(pulse)) == pulse
-    assert from_line(to_line(ending)) == ending
+    sent = (
+        Listening(port=5557),
+        Batch(samples=3, until_s=1.5),
+        Pulse(at_s=1.0, rate=99.5, p95_ms=None),
+        Ending(
+            requests=3, at_s=2.0, stopped=ErrorKind.RATE_LIMITED, detail="429", arm=Arm.BASELINE, examples={6: "500"}
+        ),
+    )
+    for message in sent:
+        assert from_line(to_line(message)) == message
 
 
 @pytest.mark.parametrize(
@@ -153,7 +154,7 @@ def test_the_plan_keeps_our_name_and_tells_endpoints_apart():
     assert first.headers == {"content-type": "application/ld+json"}, "our own name is nobody else's to set"
     assert second.headers["content-type"] == "application/json"
     assert second.body == '{"x": 2}' and second.weight == 3
-    assert plan.rate == 100 and plan.end_s == 18
+    assert plan.rate == 100 and plan.end_s == 63 and plan.arms == (Arm.CANDIDATE,)
     assert Plan.model_validate_json(plan.model_dump_json()) == plan
 
 
@@ -165,7 +166,7 @@ def test_the_stage_never_gives_up_before_its_generator():
 
 def test_what_a_waiting_person_reads():
     plan = Plan.of(parse_config("target: {production: https://app.example}").load, "https://app.example")
-    assert activity(Pulse(at_s=12.02, rate=98.4, p95_ms=41.2), plan) == "12 s of 18 s · 98 requests/s · p95 41 ms"
+    assert activity(Pulse(at_s=12.02, rate=98.4, p95_ms=41.2), plan) == "12 s of 63 s · 98 requests/s · p95 41 ms"
     assert (
-        activity(Pulse(at_s=1.0, rate=0, p95_ms=None), plan) == "1 s of 18 s · 0 requests/s · no answers · warming up"
+        activity(Pulse(at_s=1.0, rate=0, p95_ms=None), plan) == "1 s of 63 s · 0 requests/s · no answers · warming up"
     )

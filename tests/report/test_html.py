@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ci.engine.svg import ticks
-from ci.model import Plot, Series
+from ci.model import Measure, Plot, Series
 from ci.report import html, plot
 from tests.report.hostile import HOSTILE, hostile_story
 from tests.report.stories import HSTS, STORIES, Story, go, hold, no_go, rolled_back
@@ -214,6 +214,43 @@ def test_a_peak_among_many_points_is_drawn() -> None:
 def test_any_points_can_be_drawn(points: list[tuple[float, float]], width: int) -> None:
     drawn = plot.draw(_plot(*points), "name", width)
     assert not re.search(r'="(nan|inf|-inf)"|[ ,](nan|inf)', drawn)
+
+
+@given(
+    st.lists(st.tuples(*[st.floats(allow_nan=True, allow_infinity=True)] * 3), max_size=12),
+    st.floats(allow_nan=True, allow_infinity=True),
+    st.sampled_from([plot.NARROW, plot.WIDE]),
+)
+def test_any_band_and_moment_can_be_drawn(band: list[tuple[float, float, float]], when: float, width: int) -> None:
+    points = ((0.0, 1.0), (10.0, 2.0))
+    figure = Plot(
+        title="a",
+        x_label="x",
+        y_label="y",
+        series=(Series(name="s", points=points, band=tuple(band)),),
+        moments=(Measure(name="decided", value=when, unit="s"),),
+    )
+    drawn = plot.draw(figure, "name", width)
+    assert not re.search(r'="(nan|inf|-inf)"|[ ,](nan|inf)', drawn)
+    assert ('class="mark"' in drawn) == (0 <= when <= 10)
+
+
+def test_a_band_is_cut_off_at_the_axis_and_a_moment_is_named() -> None:
+    band = ((0.0, -900.0, 900.0), (1.0, -50.0, 70.0), (2.0, 4.0, 9.0), (3.0, 5.0, 8.0), (4.0, 6.0, 7.0))
+    figure = Plot(
+        title="a",
+        x_label="x",
+        y_label="y",
+        series=(Series(name="s", points=tuple((x, 6.5) for x, _, _ in band), band=band),),
+        moments=(Measure(name="decided", value=3.0, unit="s"),),
+    )
+    drawn = plot.draw(figure, "name", plot.WIDE)
+    [shape] = re.findall(r'<polygon[^>]*points="([^"]+)"', drawn)
+    heights = [float(place.split(",")[1]) for place in shape.split()]
+    height = float(re.search(r'viewBox="0 0 \S+ (\S+)"', drawn)[1])  # type: ignore[index]
+    assert min(heights) >= 0 and max(heights) <= height
+    assert "decided at 3 s" in drawn
+    assert "decided at 3 s" in plot.describe(figure)
 
 
 def test_a_plot_without_a_number_says_so() -> None:

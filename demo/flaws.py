@@ -7,6 +7,7 @@ by the production host name. The code asks ``flaws.active(request, "name")`` at 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
+from typing import Any
 
 from starlette.requests import HTTPConnection
 
@@ -20,7 +21,18 @@ class Flaw:
     name: str
     breaks: str
     check: str
+    also: tuple[str, ...] = ()
+    """Ids of the checks that may fail with it, because it breaks more than the one thing that it is named for."""
 
+
+_HEADERS = tuple(
+    f"security/{name}"
+    for name in (
+        *("hsts", "nosniff", "framing", "referrer-policy", "csp", "permissions-policy"),
+        *("opener-policy", "resource-policy", "embedder-policy"),
+    )
+)
+"""What an answer without any of the security headers fails."""
 
 _DECLARED = (
     Flaw("health-unhealthy", "GET /api/health answers 503 with status unhealthy", "smoke/health"),
@@ -29,7 +41,7 @@ _DECLARED = (
     Flaw("database-down", "GET /api/health/detailed answers 503: the database is down", "smoke/health-detailed"),
     Flaw("health-lies", "GET /api/health/detailed says healthy while the database is down", "smoke/health-detailed"),
     Flaw("tiers-shape", "GET /api/auth/tiers lacks a field that its schema requires", "smoke/openapi"),
-    Flaw("tiers-500", "GET /api/auth/tiers answers 500", "smoke/openapi"),
+    Flaw("tiers-500", "GET /api/auth/tiers answers 500", "smoke/openapi", ("smoke/api",)),
     Flaw("soft-404", "unknown paths answer 200 with a page", "smoke/not-found"),
     Flaw("stack-trace", "malformed JSON answers 500 with a Python traceback", "smoke/error-body"),
     Flaw("open-app", "GET /app answers without a login", "smoke/protected-pages"),
@@ -39,7 +51,7 @@ _DECLARED = (
     Flaw("immortal-jwt", "access tokens live for ten years", "smoke/token-lifetime"),
     Flaw("login-broken", "login with the right password answers 500", "smoke/login"),
     Flaw("any-password", "login accepts any password", "smoke/login-refuses"),
-    Flaw("session-lost", "the session cookie is set, but no session stands behind it", "smoke/session"),
+    Flaw("session-lost", "the session cookie is set, but no session stands behind it", "smoke/session", ("smoke/api",)),
     Flaw("refresh-broken", "POST /api/auth/refresh answers 500", "smoke/refresh"),
     Flaw("refresh-reusable", "a refresh token can be used again", "smoke/refresh-rotation"),
     Flaw("logout-keeps-session", "logout answers, but the session goes on", "smoke/logout"),
@@ -52,8 +64,18 @@ _DECLARED = (
     Flaw("chat-broken", "POST /api/chat answers 500", "smoke/api"),
     Flaw("blank-page", "the start page has an empty body", "smoke/page-renders"),
     Flaw("console-error", "a script throws when a page loads", "smoke/console-errors"),
-    Flaw("missing-asset", "pages refer to a script that does not exist", "smoke/failed-requests"),
-    Flaw("mixed-content", "pages load an image over plain HTTP", "smoke/mixed-content"),
+    Flaw(
+        "missing-asset",
+        "pages refer to a script that does not exist",
+        "smoke/failed-requests",
+        ("smoke/console-errors",),
+    ),
+    Flaw(
+        "mixed-content",
+        "pages load an image over plain HTTP",
+        "smoke/mixed-content",
+        ("smoke/failed-requests", "smoke/console-errors"),
+    ),
     Flaw("login-button-dead", "the button of the login form does nothing", "smoke/login-journey"),
     Flaw("phone-overflow", "pages are 2000 px wide on every screen", "smoke/responsive"),
     Flaw("no-hsts", "answers carry no Strict-Transport-Security", "security/hsts"),
@@ -67,7 +89,7 @@ _DECLARED = (
     Flaw("no-resource-policy", "answers carry no Cross-Origin-Resource-Policy", "security/resource-policy"),
     Flaw("no-embedder-policy", "answers carry no Cross-Origin-Embedder-Policy", "security/embedder-policy"),
     Flaw("server-banner", "answers name the software and its version", "security/server-banner"),
-    Flaw("headers-forgotten", "answers carry none of the security headers", "security/observatory-grade"),
+    Flaw("headers-forgotten", "answers carry none of the security headers", "security/observatory-grade", _HEADERS),
     Flaw("csp-only-reports", "the Content-Security-Policy is sent as report-only", "security/csp"),
     Flaw("csp-unsafe-inline", "the policy lets every inline script run", "security/csp-inline"),
     Flaw("csp-unsafe-eval", "the policy lets text run as a script", "security/csp-eval"),
@@ -79,17 +101,22 @@ _DECLARED = (
     Flaw("foreign-script", "pages load another site's script without its hash", "security/subresource-integrity"),
     Flaw("insecure-form", "the login form posts to plain HTTP", "security/mixed-content"),
     Flaw("session-in-url", "the redirect to the login carries a session id", "security/token-in-url"),
-    Flaw("cookie-insecure", "the session cookie lacks Secure", "security/cookie-secure"),
+    Flaw("cookie-insecure", "the session cookie lacks Secure", "security/cookie-secure", ("security/cookie-prefix",)),
     Flaw("cookie-readable", "the session cookie lacks HttpOnly", "security/cookie-httponly"),
     Flaw("cookie-cross-site", "the session cookie lacks SameSite", "security/cookie-samesite"),
     Flaw("cookie-wrong-path", "the __Host- cookie has a path of its own", "security/cookie-prefix"),
     Flaw("cookie-immortal", "the session cookie lives for ten years", "security/cookie-lifetime"),
     Flaw("session-fixed", "login keeps the session cookie that the request brought", "security/session-fixation"),
-    Flaw("cors-reflects", "the API lets every origin read with credentials", "security/cors-origin"),
+    Flaw(
+        "cors-reflects",
+        "the API lets every origin read with credentials",
+        "security/cors-origin",
+        ("security/observatory-grade",),
+    ),
     Flaw("cors-null", "the API lets the origin null read with credentials", "security/cors-null"),
     Flaw("cors-wildcard", "the API is shared with every origin", "security/cors-wildcard"),
     Flaw("cors-preflight", "preflights allow every origin to change things", "security/cors-preflight"),
-    Flaw("csrf-ignored", "requests by cookie need no CSRF token", "security/csrf-missing"),
+    Flaw("csrf-ignored", "requests by cookie need no CSRF token", "security/csrf-missing", ("security/csrf-wrong",)),
     Flaw("csrf-any-token", "any CSRF token will do", "security/csrf-wrong"),
     Flaw("csrf-refuses", "the right CSRF token is refused, too", "security/csrf-accepts"),
     Flaw("open-profile-update", "PUT /api/user/profile needs no login", "security/protected-methods"),
@@ -116,7 +143,9 @@ _DECLARED = (
     Flaw("bundle-secret", "a script holds a secret key", "security/bundle-secrets"),
     Flaw("bundle-server-key", "a script holds a server-only setting", "security/bundle-server-keys"),
     Flaw("source-maps", "scripts are served with their source", "security/source-maps"),
-    Flaw("wrong-types-500", "input of a wrong type answers 500", "security/malformed-input"),
+    Flaw(
+        "wrong-types-500", "input of a wrong type answers 500", "security/malformed-input", ("security/unknown-fields",)
+    ),
     Flaw("oversize-500", "a body that is too large answers 500", "security/oversize-input"),
     Flaw("unknown-fields", "POST /api/chat takes fields that it does not know", "security/unknown-fields"),
     Flaw("reflected-markup", "error pages repeat the path as markup", "security/reflected-markup"),
@@ -147,7 +176,7 @@ def parse(text: str) -> frozenset[str]:
     return names
 
 
-def as_dicts(flaws: Iterable[Flaw] = _DECLARED) -> list[dict[str, str]]:
+def as_dicts(flaws: Iterable[Flaw] = _DECLARED) -> list[dict[str, Any]]:
     """The declared flaws as plain data, in the order of declaration."""
     return [asdict(flaw) for flaw in flaws]
 

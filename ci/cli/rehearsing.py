@@ -31,7 +31,7 @@ def rehearse(session: Session, flaws: tuple[str, ...], late: tuple[str, ...]) ->
 @click.argument("flaws", nargs=-1, metavar="[FLAW]...")
 @common
 def drill(session: Session, flaws: tuple[str, ...]) -> None:
-    """Inject every flaw (or those named) and demand that the right check fails; prints the matrix."""
+    """Inject every flaw (or those named) and demand that the right check fails, and no other; prints the matrix."""
     import json
 
     from ci.rehearsal.drill import drill as every
@@ -42,4 +42,4 @@ def drill(session: Session, flaws: tuple[str, ...]) -> None:
         click.echo(json.dumps([item.as_dict() for item in drilled]))
     else:
         click.echo(matrix(drilled))
-    sys.exit(Exit.GO if all(item.caught for item in drilled) else Exit.NO_GO)
+    sys.exit(Exit.GO if all(item.proved for item in drilled) else Exit.NO_GO)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,9 @@ from ci.engine.progress import Silence
 from ci.engine.redaction import Redactor
 from ci.engine.run import Run
 from ci.errors import CannotRun
-from ci.model import Decision, ErrorKind, Outcome, Severity, Subject
+from ci.gate.policy import decide
+from ci.model import Decision, ErrorKind, Outcome, Severity, StageReport, Subject
+from ci.pipeline.stages import STAGES
 from ci.rehearsal import advisories
 from ci.rehearsal.checkout import CodeFault, checkout_with
 from ci.rehearsal.flaws import Flaw, Place, all_flaws, named
@@ -49,6 +51,15 @@ class Drilled:
     def caught(self) -> bool:
         return self.decision is Decision.NO_GO and self.flaw.check in self.failed
 
+    @property
+    def astray(self) -> tuple[str, ...]:
+        """Checks that failed although the flaw is nothing to them: a check that cries at anything proves nothing."""
+        return tuple(check for check in self.failed if check not in {self.flaw.check, *self.flaw.also})
+
+    @property
+    def proved(self) -> bool:
+        return self.caught and not self.astray
+
     def as_dict(self) -> dict[str, Any]:
         return {
             "flaw": self.flaw.name,
@@ -56,6 +67,7 @@ class Drilled:
             "decision": self.decision,
             "failed": list(self.failed),
             "caught": self.caught,
+            "astray": list(self.astray),
         }
 
 
@@ -71,7 +83,7 @@ async def drill(evidence: Path, names: Sequence[str], *, say: Callable[[str], No
         async def one(flaw: Flaw) -> Drilled:
             async with places:
                 drilled = await drill_one(scene, flaw, evidence / flaw.name)
-            say(f"{'caught' if drilled.caught else 'MISSED'}: {flaw.name} by {flaw.check}")
+            say(f"{_answer(drilled)}: {flaw.name} by {flaw.check}")
             return drilled
 
         quiet = [flaw for flaw in flaws if flaw.stage not in pipeline.ALONE]
@@ -80,14 +92,14 @@ async def drill(evidence: Path, names: Sequence[str], *, say: Callable[[str], No
         return (*(task.result() for task in tasks), *[await one(flaw) for flaw in flaws if flaw not in quiet])
 
 
-async def drill_one(scene: Scene, flaw: Flaw, evidence: Path) -> Drilled:
-    """Run the stage that must notice the flaw, where the flaw is."""
+async def drill_one(scene: Scene, flaw: Flaw, evidence: Path, *, whole: bool = True) -> Drilled:
+    """Run the stage that must notice the flaw, where the flaw is; the named check alone, unless it is to be `whole`."""
     config = _quick(scene, flaw)
     store = EvidenceStore(evidence, Redactor.of_environment(scene.environ, config.secret_variables()))
     if flaw.place is Place.CODE:
         async with checkout_with(CodeFault(flaw.name)) as folder:
             run = _run(scene, config, store, pipeline.subject_of(pipeline.NO_TARGET))
-            reports, verdict = await pipeline.check(replace(run, part="code", folder=folder), [flaw.stage])
+            reports, decision = await _judged(replace(run, part="code", folder=folder), flaw, whole)
     else:
         async with scene.deployed([flaw]) as deployment:
             config = scene.with_plain_port(config, deployment)
@@ -96,9 +108,18 @@ async def drill_one(scene: Scene, flaw: Flaw, evidence: Path) -> Drilled:
             if flaw.check in BESIDE_THE_BASELINE:
                 # There a flaw shows so soon that the objective which it breaks too is not judged any more.
                 run = replace(run, baseline_url=scene.standin.url_of(scene.baseline))
-            reports, verdict = await pipeline.check(run, [flaw.stage])
+            reports, decision = await _judged(run, flaw, whole)
     failed = (r.spec.id for report in reports for r in report.results if r.outcome is Outcome.FAIL)
-    return Drilled(flaw, verdict.decision, tuple(failed))
+    return Drilled(flaw, decision, tuple(failed))
+
+
+async def _judged(run: Run, flaw: Flaw, whole: bool) -> tuple[Sequence[StageReport], Decision]:
+    if whole:
+        reports, verdict = await pipeline.check(run, [flaw.stage])
+    else:
+        reports = (await STAGES[flaw.stage]().run(run, only=(flaw.check,)),)
+        verdict = decide(run.config.gate, run.subject, reports, now=datetime.now(UTC), only=(flaw.stage,))
+    return reports, verdict.decision
 
 
 def _run(scene: Scene, config: Config, store: EvidenceStore, subject: Subject) -> Run:
@@ -152,9 +173,16 @@ def matrix(drilled: Sequence[Drilled]) -> str:
     ]
     lines = []
     for item in drilled:
-        also = [check for check in item.failed if check != item.flaw.check]
+        also = [check for check in item.failed if check in item.flaw.also]
         follows = f"  (also {', '.join(also)})" if also else ""
-        answer = "caught" if item.caught else f"MISSED, {item.decision}"
-        lines.append(f"{item.flaw.name:{widths[0]}}  {item.flaw.check:{widths[1]}}  {answer}{follows}")
-    caught = sum(item.caught for item in drilled)
-    return "\n".join([*lines, f"{caught} of {len(drilled)} flaws caught"])
+        astray = f"  but {', '.join(item.astray)} failed, too" if item.astray else ""
+        lines.append(f"{item.flaw.name:{widths[0]}}  {item.flaw.check:{widths[1]}}  {_answer(item)}{follows}{astray}")
+    caught, strays = sum(item.caught for item in drilled), sum(bool(item.astray) for item in drilled)
+    lines.append(
+        f"{caught} of {len(drilled)} flaws caught" + (f", {strays} by more checks than they break" if strays else "")
+    )
+    return "\n".join(lines)
+
+
+def _answer(drilled: Drilled) -> str:
+    return "caught" if drilled.caught else f"MISSED, {drilled.decision}"

@@ -32,6 +32,8 @@ class Flaw(Model):
     name: str
     breaks: str
     check: str
+    also: tuple[str, ...] = ()
+    """Checks that may fail with it."""
     place: Place = Place.APPLICATION
 
     @property
@@ -39,15 +41,20 @@ class Flaw(Model):
         return self.check.partition("/")[0]
 
 
-def _flaw(fault: TransportFault | CodeFault, breaks: str, check: str) -> Flaw:
+def _flaw(fault: TransportFault | CodeFault, breaks: str, check: str, *also: str) -> Flaw:
     place = Place.EDGE if isinstance(fault, TransportFault) else Place.CODE
-    return Flaw(name=fault, breaks=breaks, check=check, place=place)
+    return Flaw(name=fault, breaks=breaks, check=check, also=also, place=place)
 
 
 AROUND = (
     _flaw(TransportFault.OTHER_HOST, "the certificate is another host's", "security/certificate"),
     _flaw(TransportFault.EXPIRING, "the certificate expires in five days", "security/certificate-expiry"),
-    _flaw(TransportFault.WEAK_KEY, "the certificate has an RSA key of 1024 bits", "security/certificate-key"),
+    _flaw(
+        TransportFault.WEAK_KEY,
+        "the certificate has an RSA key of 1024 bits",
+        "security/certificate-key",
+        "security/certificate",  # no authority signs such a key
+    ),
     _flaw(TransportFault.OLD_TLS, "TLS 1.0 is spoken, too", "security/tls-versions"),
     _flaw(TransportFault.PLAIN_HTTP, "pages are served over plain HTTP", "security/https-redirect"),
     _flaw(CodeFault.LEAK, "a file that git does not track holds a token", "security/secrets-tree"),

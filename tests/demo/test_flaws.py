@@ -122,4 +122,4 @@ def test_flaws_command_lists_them() -> None:
     )
     listed = httpx.Response(200, content=done.stdout).json()
     assert [flaw["name"] for flaw in listed] == list(flaws.FLAWS)
-    assert all(flaw.keys() == {"name", "breaks", "check"} for flaw in listed)
+    assert all(flaw.keys() == {"name", "breaks", "check", "also"} for flaw in listed)

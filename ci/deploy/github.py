@@ -5,19 +5,17 @@ Nothing here decides anything: whatever goes wrong is reported as a sentence, an
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from datetime import UTC, datetime
+from typing import Literal
 
-from ci.engine.http import tls_context
+from ci.engine.github import GitHub, connect
+from ci.engine.issues import Issues
 from ci.engine.redaction import Redactor
 from ci.model import Decision, Release, ReleaseEnd, Subject, Verdict
 
-if TYPE_CHECKING:
-    from githubkit import GitHub
-
-API_URL = "https://api.github.com"
 CONTEXT = "gonogo"
 ENVIRONMENT = "production"
 MARKER = "<!-- gonogo: this comment is updated in place -->"
@@ -25,8 +23,15 @@ DESCRIPTION_LIMIT = 140
 """Characters of a status' description."""
 COMMENT_LIMIT = 65_000
 """Characters of a comment."""
-TIMEOUT_S = 20.0
-PAGE = 100
+
+ISSUE_LABEL = "gonogo-rollback"
+_ISSUE_WORDS = {
+    ReleaseEnd.ROLLED_BACK: "Production was rolled back",
+    ReleaseEnd.ROLLBACK_FAILED: "Production is wrong, and could not be rolled back",
+    ReleaseEnd.UNKNOWN: "What serves production is not certain",
+}
+ISSUE_ENDS = frozenset(_ISSUE_WORDS)
+"""Ends that somebody has to look into."""
 
 State = Literal["error", "failure", "pending", "success"]
 DeploymentState = Literal["error", "failure", "inactive", "in_progress", "queued", "pending", "success"]
@@ -52,32 +57,27 @@ _END_STATES: dict[ReleaseEnd, DeploymentState] = {
 class Repository:
     """One repository. Its methods return None, or a sentence about what did not work."""
 
-    github: GitHub[Any]
-    owner: str
-    name: str
-    redact: Redactor
-    run_url: str | None = None
+    github: GitHub
     _deployment_id: int | None = field(default=None, init=False)
 
     async def deployment_began(self, candidate: Subject) -> str | None:
         """A deployment of the candidate's commit, in progress."""
 
         async def tell() -> None:
-            made = await self.github.rest.repos.async_create_deployment(
-                self.owner,
-                self.name,
-                ref=str(candidate.commit),
-                environment=ENVIRONMENT,
-                auto_merge=False,
-                required_contexts=[],
-                description=_cut(f"Gonogo: {candidate.deployment_id}"),
-                production_environment=True,
-            )
+            wanted = {
+                "ref": str(candidate.commit),
+                "environment": ENVIRONMENT,
+                "auto_merge": False,
+                "required_contexts": [],
+                "description": _cut(f"Gonogo: {candidate.deployment_id}"),
+                "production_environment": True,
+            }
+            made = await self.github.post("/deployments", wanted)
             # 202 announces a merge of the default branch, which was not asked for and makes no deployment.
-            self._deployment_id = made.json().get("id")
+            self._deployment_id = made.get("id")
             await self._deployment_status("in_progress", "in preparation", None)
 
-        return await self._told("create a deployment", tell)
+        return await self.github.told("create a deployment", tell)
 
     async def deployment_ended(self, release: Release, production_url: str) -> str | None:
         """How the deployment that began has ended."""
@@ -88,126 +88,82 @@ class Repository:
         async def tell() -> None:
             await self._deployment_status(_END_STATES[end], f"{end}: {last}", production_url)
 
-        return await self._told("set the deployment's status", tell)
+        return await self.github.told("set the deployment's status", tell)
 
-    async def commit_status(self, verdict: Verdict) -> str | None:
-        """The verdict on the commit that it is about."""
+    async def commit_status(self, verdict: Verdict, context: str = CONTEXT) -> str | None:
+        """The verdict on the commit that it is about, under the name of a status."""
         commit = verdict.subject.commit
         if commit is None:
             return None
         reasons = "; ".join(reason.message for reason in verdict.reasons)
+        told = f"{verdict.decision}: {reasons}" if reasons else str(verdict.decision)
 
         async def tell() -> None:
-            await self.github.rest.repos.async_create_commit_status(
-                self.owner,
-                self.name,
-                commit,
-                state=_VERDICT_STATES[verdict.decision],
-                context=CONTEXT,
-                description=_cut(self.redact(f"{verdict.decision}: {reasons}" if reasons else str(verdict.decision))),
-                target_url=self.run_url,
-            )
+            status = {
+                "state": _VERDICT_STATES[verdict.decision],
+                "context": context,
+                "description": _cut(self.github.redact(told)),
+                "target_url": self.github.run_url,
+            }
+            await self.github.post(f"/statuses/{commit}", status)
 
-        return await self._told("set the commit's status", tell)
+        return await self.github.told("set the commit's status", tell)
 
     async def comment(self, commit: str, markdown: str) -> str | None:
         """One comment on each open pull request of the commit, created once and updated in place ever after."""
 
         async def tell() -> None:
-            pulls = await self.github.rest.repos.async_list_pull_requests_associated_with_commit(
-                self.owner, self.name, commit
-            )
-            for pull in pulls.json():
+            for pull in await self.github.get(f"/commits/{commit}/pulls"):
                 if pull.get("state") == "open":
                     await self._comment_on(pull["number"], markdown)
 
-        return await self._told("comment on the pull request", tell)
+        return await self.github.told("comment on the pull request", tell)
+
+    async def open_issue(self, release: Release, markdown: str) -> str | None:
+        """One issue for a release that production did not bear, kept up to date ever after."""
+        candidate, end = release.candidate, release.end
+        title = f"{_ISSUE_WORDS.get(end, end) if end else 'Unfinished'}: {candidate.deployment_id or candidate.url}"
+        since = release.events[0].at if release.events else datetime.now(UTC)
+        run = f"\n\nRun: {self.github.run_url}" if self.github.run_url else ""
+
+        async def tell() -> None:
+            issues = Issues(self.github, ISSUE_LABEL)
+            await issues.keep(f"release {candidate.deployment_id}", title, f"{markdown}{run}", since=since)
+
+        return await self.github.told("open an issue", tell)
 
     async def _comment_on(self, number: int, markdown: str) -> None:
-        body = f"{MARKER}\n{self.redact(markdown)}"[:COMMENT_LIMIT]
-        issues = self.github.rest.issues
+        body = {"body": f"{MARKER}\n{self.github.redact(markdown)}"[:COMMENT_LIMIT]}
         if (found := await self._own_comment(number)) is None:
-            await issues.async_create_comment(self.owner, self.name, number, body=body)
+            await self.github.post(f"/issues/{number}/comments", body)
         else:
-            await issues.async_update_comment(self.owner, self.name, found, body=body)
+            await self.github.patch(f"/issues/comments/{found}", body)
 
     async def _own_comment(self, number: int) -> int | None:
         """The comment with the marker at its beginning: a quotation of it further down is somebody else's."""
-        page = 1
-        while True:
-            answer = await self.github.rest.issues.async_list_comments(
-                self.owner, self.name, number, per_page=PAGE, page=page
-            )
-            # Not `parsed_data`: it refuses an answer that lacks a field which nobody here asks for.
-            comments: list[dict[str, Any]] = answer.json()
-            for item in comments:
-                if str(item.get("body") or "").startswith(MARKER):
-                    return int(item["id"])
-            if len(comments) < PAGE:
-                return None
-            page += 1
+        async for comment in self.github.each(f"/issues/{number}/comments"):
+            if str(comment.get("body") or "").startswith(MARKER):
+                return int(comment["id"])
+        return None
 
     async def _deployment_status(self, state: DeploymentState, description: str, url: str | None) -> None:
         if self._deployment_id is None:
             return
-        await self.github.rest.repos.async_create_deployment_status(
-            self.owner,
-            self.name,
-            self._deployment_id,
-            state=state,
-            description=_cut(self.redact(description)),
-            environment=ENVIRONMENT,
-            environment_url=url or "",
-            log_url=self.run_url or "",
-        )
-
-    async def _told(self, operation: str, tell: Callable[[], Awaitable[None]]) -> str | None:
-        from githubkit.exception import GitHubException, RequestFailed
-
-        try:
-            await tell()
-        except RequestFailed as error:
-            return f"GitHub refused to {operation}: {error.response.status_code}"
-        except (GitHubException, ValueError, LookupError, TypeError, AttributeError) as error:
-            return f"GitHub could not be asked to {operation}: {type(error).__name__}"
-        return None
+        status = {
+            "state": state,
+            "description": _cut(self.github.redact(description)),
+            "environment": ENVIRONMENT,
+            "environment_url": url or "",
+            "log_url": self.github.run_url or "",
+        }
+        await self.github.post(f"/deployments/{self._deployment_id}/statuses", status)
 
 
 @asynccontextmanager
-async def repository(
-    environ: Mapping[str, str], redact: Redactor, say: Callable[[str], None]
-) -> AsyncIterator[Repository | None]:
-    """The repository of GITHUB_REPOSITORY by GITHUB_TOKEN at GITHUB_API_URL; None without the first two.
-
-    `say` is told when the library for it is missing, which yields None, too.
-    """
-    token, full_name = environ.get("GITHUB_TOKEN"), environ.get("GITHUB_REPOSITORY", "")
-    owner, _, name = full_name.partition("/")
-    if not (token and owner and name):
-        yield None
-        return
-    try:
-        from githubkit import GitHub
-    except ImportError as error:
-        say(f"GitHub is not told: its library cannot be loaded ({error}); install the extra, gonogo[deploy]")
-        yield None
-        return
-    url = environ.get("GITHUB_API_URL") or API_URL
-    async with GitHub(
-        token,
-        base_url=url,
-        timeout=TIMEOUT_S,
-        ssl_verify=tls_context(environ),
-        trust_env=False,
-        auto_retry=False,
-        http_cache=False,
-    ) as github:
-        yield Repository(github, owner, name, redact, _run_url(environ))
-
-
-def _run_url(environ: Mapping[str, str]) -> str | None:
-    server, repo, run = (environ.get(f"GITHUB_{key}") for key in ("SERVER_URL", "REPOSITORY", "RUN_ID"))
-    return f"{server}/{repo}/actions/runs/{run}" if server and repo and run else None
+async def repository(environ: Mapping[str, str], redact: Redactor) -> AsyncIterator[Repository | None]:
+    """The repository of GITHUB_REPOSITORY by GITHUB_TOKEN at GITHUB_API_URL; None without the first two."""
+    async with connect(environ, redact) as github:
+        yield Repository(github) if github else None
 
 
 def _cut(text: str) -> str:

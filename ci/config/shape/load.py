@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
 from ci.config.shape.scalars import Duration, Method, Path, Section
+
+Profile = Literal["gate", "ramp", "soak", "spike", "capacity", "thousand"]
 
 
 class Scenario(Section):
@@ -30,6 +32,11 @@ class Slo(Section):
 class Load(Section):
     """Does it hold under load?"""
 
+    profile: Profile = Field(
+        default="gate",
+        description="Course of the load: `gate` is steady and ends as soon as the answer is certain, `ramp` rises, "
+        "`soak` lasts, `spike` jumps, `capacity` climbs until an objective breaks, `thousand` has a thousand users.",
+    )
     scenarios: tuple[Scenario, ...] = (Scenario(path="/"),)
     users: int = Field(default=40, ge=1, le=10_000)
     rate: float = Field(default=2.5, gt=0, description="Requests per second that each user intends.")

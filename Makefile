@@ -9,7 +9,7 @@ WORKERS ?= 3
 EVIDENCE ?= evidence
 
 .DEFAULT_GOAL := help
-.PHONY: help setup rehearse test lint pytest coverage drill docs scenarios lock bench clean
+.PHONY: help setup rehearse test lint pytest coverage drill docs scenarios workflows lock bench clean
 
 help: ## Show what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 14
@@ -56,6 +56,7 @@ drill: setup ## Inject every flaw and demand that the right check fails
 docs: setup ## Renew the generated pages and the JSON Schema
 	@$(BIN)/gonogo checks --write-docs docs/checks
 	@$(BIN)/gonogo schema > gonogo.schema.json
+	@$(BIN)/python -m tests.workflow.adopting
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock"
@@ -70,6 +71,9 @@ lock: setup ## Renew the locks in requirements/
 
 scenarios: setup ## Every situation a release can meet, and how it ends
 	@$(BIN)/python -m tests.deploy.scenarios
+
+workflows: setup ## The workflows under act: what starts them, which jobs run, and which deployment serves at the end
+	@$(BIN)/python -m tests.workflows
 
 bench: setup ## Measurements, as ratios
 	@$(BIN)/python -m benchmarks

@@ -13,7 +13,7 @@ from typing import NoReturn
 import click
 
 from ci import __version__
-from ci.cli import catalogue, checking, loading, monitoring, rehearsing, releasing, waiving
+from ci.cli import catalogue, checking, loading, monitoring, rehearsing, releasing, waiving, workflows
 from ci.cli.session import Exit, say
 
 
@@ -42,6 +42,7 @@ for _command in (
     catalogue.explain,
     rehearsing.drill,
     catalogue.schema,
+    workflows.workflow,
 ):
     cli.add_command(_command)
 
@@ -54,8 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        say("interrupted; what was found so far is in the evidence folder")
-        code = Exit.INTERRUPTED
+        code = _told(Exit.INTERRUPTED, "interrupted; what was found so far is in the evidence folder")
     except click.ClickException as error:
         error.show(sys.stderr)
         code = Exit.USAGE
@@ -73,13 +73,26 @@ def _explain(error: Exception) -> Exit:
 
     match error:
         case ConfigError():
-            say(str(error))
-            return Exit.USAGE
+            return _told(Exit.USAGE, str(error))
         case CannotRun():
-            say(f"HOLD: {error}")
-            return Exit.HOLD
+            return _told(Exit.HOLD, f"HOLD: {error}")
         case ModuleNotFoundError():
-            say(f"HOLD: the library `{error.name}` is not installed: install it with `pip install 'gonogo[all]'`")
-            return Exit.HOLD
+            message = f"HOLD: the library `{error.name}` is not installed: install it with `pip install 'gonogo[all]'`"
+            return _told(Exit.HOLD, message)
         case _:
             raise error
+
+
+def _told(code: Exit, message: str) -> Exit:
+    """Say what ended the command, in GitHub Actions on the run's page, too."""
+    say(message)
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        from ci.engine.actions import Step
+        from ci.engine.gfm import inline
+        from ci.engine.redaction import Redactor
+        from ci.report.annotations import of_problem
+
+        step = Step(os.environ, Redactor.of_environment(os.environ))
+        step.annotate(of_problem(message), sys.stderr)
+        step.summary("\n".join(f"🟡 {inline(line)}\n" for line in message.splitlines()))
+    return code

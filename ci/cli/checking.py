@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,7 +12,7 @@ from ci.cli.session import Exit, Session, await_, common, fail
 
 if TYPE_CHECKING:
     from ci.engine.run import Part
-    from ci.model import StageReport, Subject, Verdict
+    from ci.model import StageReport, Subject
 
 
 @click.command()
@@ -28,7 +27,12 @@ if TYPE_CHECKING:
     type=click.Choice(["live", "code"]),
     help="One part of the security stage: the probes of the target, or the scan of the code, which needs no target.",
 )
-@click.option("--since", metavar="REF", help="Of the code, judge only what was added since this revision.")
+@click.option(
+    "--since",
+    metavar="REF",
+    envvar="GONOGO_SINCE",
+    help="Of the code, judge only what was added since this revision.",
+)
 @common
 def check(
     session: Session,
@@ -43,7 +47,7 @@ def check(
     """Run stages against a URL (all that gate.required demands, if none is named), then the gate."""
     from ci import pipeline
 
-    _known_stages(stages, pipeline.stage_names())
+    known_stages(stages, pipeline.stage_names())
     if part and tuple(stages) != ("security",):
         fail(Exit.USAGE, f"--only {part} is about the security stage: write `gonogo check security --only {part}`")
     if part == "code":
@@ -57,7 +61,7 @@ def check(
         run = replace(run, part=part, since=since)
         reports, verdict = await_(pipeline.check(run, stages))
         pipeline.publish(run.store, reports, verdict)
-    finish(session, reports, verdict)
+    session.finish(reports, verdict)
 
 
 @click.command()
@@ -79,7 +83,7 @@ def gate(session: Session, url: str | None, commit: str | None, deployment: str 
     verdict = decide(config.gate, subject, reports, now=datetime.now(UTC))
     store.write_verdict(verdict)
     publish(store, reports, verdict)
-    finish(session, reports, verdict)
+    session.finish(reports, verdict)
 
 
 @click.command()
@@ -104,15 +108,8 @@ def report(session: Session, format_: str) -> None:
     click.echo(renderers[format_](reports, verdict, store.release()))
 
 
-def finish(session: Session, reports: Sequence[StageReport], verdict: Verdict) -> NoReturn:
-    """Print a verdict and exit with its code."""
-    from ci.model import Decision
-
-    session.print(reports, verdict)
-    sys.exit({Decision.GO: Exit.GO, Decision.NO_GO: Exit.NO_GO, Decision.HOLD: Exit.HOLD}[verdict.decision])
-
-
-def _known_stages(stages: Sequence[str], known: Sequence[str]) -> None:
+def known_stages(stages: Sequence[str], known: Sequence[str]) -> None:
+    """Exit as for wrong usage when a stage is named that there is not."""
     from ci.errors import nearest
 
     for stage in stages:

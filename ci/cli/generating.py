@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ci.cli.checking import finish, site_of
+from ci.cli.checking import site_of
 from ci.cli.session import Exit, Session, await_, common, fail, say
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def run(
         else:
             reports, verdict = await_(pipeline.check(job, ("load",)))
             pipeline.publish(job.store, reports, verdict)
-            finish(session, reports, verdict)
+            session.finish(reports, verdict)
     sys.exit(Exit.GO)
 
 

@@ -24,7 +24,7 @@ def release(session: Session, deployment: str | None, commit: str | None, overri
     """Stage the prebuilt output (or take a staged deployment), test, promote, verify, and roll back if need be."""
     from ci.pipeline import releasing
 
-    _transact(session, commit, lambda run: releasing.release(run, deployment, override_pin=override_pin))
+    transact(session, commit, lambda run: releasing.release(run, deployment, override_pin=override_pin))
 
 
 @click.command()
@@ -36,18 +36,20 @@ def promote(session: Session, deployment: str, commit: str | None, override_pin:
     """Promote a deployment for which the evidence folder holds a fresh GO, and verify production."""
     from ci.pipeline import releasing
 
-    _transact(session, commit, lambda run: releasing.promote(run, deployment, override_pin=override_pin))
+    transact(session, commit, lambda run: releasing.promote(run, deployment, override_pin=override_pin))
 
 
 @click.command()
-@click.option("--to", help="Id of the deployment to go back to; the one before, when not given.")
+@click.option(
+    "--to", envvar="GONOGO_DEPLOYMENT", help="Id of the deployment to go back to; the one before, when not given."
+)
 @common
 def rollback(session: Session, to: str | None) -> None:
     """Point production back, and verify it."""
     from ci.model import ReleaseEnd
     from ci.pipeline import releasing
 
-    _transact(session, None, lambda run: releasing.rollback(run, to), wanted=ReleaseEnd.ROLLED_BACK)
+    transact(session, None, lambda run: releasing.rollback(run, to), wanted=ReleaseEnd.ROLLED_BACK)
 
 
 @click.command()
@@ -56,10 +58,10 @@ def reconcile(session: Session) -> None:
     """Finish, or explain, the release that the journal in the evidence folder tells of."""
     from ci.pipeline import releasing
 
-    _transact(session, None, releasing.reconcile)
+    transact(session, None, releasing.reconcile)
 
 
-def _transact(
+def transact(
     session: Session,
     commit: str | None,
     work: Callable[[Run], Coroutine[Any, Any, Release]],

@@ -16,6 +16,7 @@ import click
 
 if TYPE_CHECKING:
     from ci.config import Config
+    from ci.engine.actions import Step
     from ci.engine.evidence import EvidenceStore
     from ci.engine.progress import Progress
     from ci.engine.redaction import Redactor
@@ -85,11 +86,19 @@ class Session:
             baseline_url=baseline,
         )
 
+    def step(self, config: Config | None = None) -> Step:
+        """The step of GitHub Actions that this process is, if it is one."""
+        from ci.engine.actions import Step
+
+        return Step(os.environ, self.redactor(config))
+
     def print(self, reports: Sequence[StageReport], verdict: Verdict | None, release: Release | None = None) -> None:
-        """The result on stdout: for a machine, or for a person."""
+        """The result on stdout: for a machine, or for a person; in GitHub Actions on the run's page, too."""
         import json
 
         from ci.report import text
+
+        self._show_in_actions(reports, verdict, release)
 
         if self.as_json:
             result = {
@@ -102,6 +111,29 @@ class Session:
             colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
             click.echo(text.render(reports, verdict, release, colour=colour))
             say(f"report: {self.evidence / 'report.html'}")
+
+    def finish(self, reports: Sequence[StageReport], verdict: Verdict) -> NoReturn:
+        """Print a verdict and exit with its code."""
+        from ci.model import Decision
+
+        self.print(reports, verdict)
+        sys.exit({Decision.GO: Exit.GO, Decision.NO_GO: Exit.NO_GO, Decision.HOLD: Exit.HOLD}[verdict.decision])
+
+    def _show_in_actions(
+        self, reports: Sequence[StageReport], verdict: Verdict | None, release: Release | None
+    ) -> None:
+        """Annotations, the summary, and the verdict and the release's end as outputs."""
+        step = self.step()
+        if not step.inside:
+            return
+        from ci.report import annotations, markdown
+
+        step.annotate(annotations.render(reports, verdict, release), sys.stderr)
+        step.summary(markdown.render(reports, verdict, release))
+        if verdict:
+            step.output(verdict=verdict.decision)
+        if release and release.end:
+            step.output(end=release.end)
 
 
 def common(command: Callable[..., None]) -> Callable[..., None]:

@@ -121,6 +121,13 @@ class Domain(Answer):
         return kind == "production" and not (self.redirect or self.git_branch or self.custom_environment_id)
 
 
+class AliasAnswer(Answer):
+    """One domain, by its name."""
+
+    alias: str
+    deployment_id: str | None = None
+
+
 class Project(Answer):
     """The project with its live map of domains."""
 

@@ -16,6 +16,7 @@ import stamina
 
 from ci.config import Config
 from ci.deploy.answers import (
+    AliasAnswer,
     Answer,
     Deployment,
     DeploymentPage,
@@ -122,6 +123,10 @@ class Vercel:
             raise
         return answer.rolling_release
 
+    async def alias(self, domain: str) -> AliasAnswer:
+        """The deployment that a domain points at. Raises as `deployment`."""
+        return await self._read(AliasAnswer, f"/v4/aliases/{segment(domain)}", f"read the alias {domain}")
+
     # -- writes
 
     async def promote(self, deployment_id: str) -> bool:
@@ -143,6 +148,11 @@ class Vercel:
         """Let new production builds take the domains by themselves, or not. Raises as `promote` does."""
         path = self._project_path("v9")
         await self._write("PATCH", path, "set autoAssignCustomDomains", body={"autoAssignCustomDomains": value})
+
+    async def assign_alias(self, deployment_id: str, domain: str) -> None:
+        """Point a domain at a deployment. Never one of production's: that bypasses promotion. Raises as `promote`."""
+        path = f"/v2/deployments/{segment(deployment_id)}/aliases"
+        await self._write("POST", path, f"point {domain} at {deployment_id}", body={"alias": domain})
 
     # -- the wire
 

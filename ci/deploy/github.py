@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Literal
 
 from ci.engine.github import GitHub, connect
+from ci.engine.issues import Issues
 from ci.engine.redaction import Redactor
 from ci.model import Decision, Release, ReleaseEnd, Subject, Verdict
 
@@ -21,6 +23,15 @@ DESCRIPTION_LIMIT = 140
 """Characters of a status' description."""
 COMMENT_LIMIT = 65_000
 """Characters of a comment."""
+
+ISSUE_LABEL = "gonogo-rollback"
+_ISSUE_WORDS = {
+    ReleaseEnd.ROLLED_BACK: "Production was rolled back",
+    ReleaseEnd.ROLLBACK_FAILED: "Production is wrong, and could not be rolled back",
+    ReleaseEnd.UNKNOWN: "What serves production is not certain",
+}
+ISSUE_ENDS = frozenset(_ISSUE_WORDS)
+"""Ends that somebody has to look into."""
 
 State = Literal["error", "failure", "pending", "success"]
 DeploymentState = Literal["error", "failure", "inactive", "in_progress", "queued", "pending", "success"]
@@ -79,8 +90,8 @@ class Repository:
 
         return await self.github.told("set the deployment's status", tell)
 
-    async def commit_status(self, verdict: Verdict) -> str | None:
-        """The verdict on the commit that it is about."""
+    async def commit_status(self, verdict: Verdict, context: str = CONTEXT) -> str | None:
+        """The verdict on the commit that it is about, under the name of a status."""
         commit = verdict.subject.commit
         if commit is None:
             return None
@@ -90,7 +101,7 @@ class Repository:
         async def tell() -> None:
             status = {
                 "state": _VERDICT_STATES[verdict.decision],
-                "context": CONTEXT,
+                "context": context,
                 "description": _cut(self.github.redact(told)),
                 "target_url": self.github.run_url,
             }
@@ -107,6 +118,19 @@ class Repository:
                     await self._comment_on(pull["number"], markdown)
 
         return await self.github.told("comment on the pull request", tell)
+
+    async def open_issue(self, release: Release, markdown: str) -> str | None:
+        """One issue for a release that production did not bear, kept up to date ever after."""
+        candidate, end = release.candidate, release.end
+        title = f"{_ISSUE_WORDS.get(end, end) if end else 'Unfinished'}: {candidate.deployment_id or candidate.url}"
+        since = release.events[0].at if release.events else datetime.now(UTC)
+        run = f"\n\nRun: {self.github.run_url}" if self.github.run_url else ""
+
+        async def tell() -> None:
+            issues = Issues(self.github, ISSUE_LABEL)
+            await issues.keep(f"release {candidate.deployment_id}", title, f"{markdown}{run}", since=since)
+
+        return await self.github.told("open an issue", tell)
 
     async def _comment_on(self, number: int, markdown: str) -> None:
         body = {"body": f"{MARKER}\n{self.github.redact(markdown)}"[:COMMENT_LIMIT]}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ci.deploy.answers import Deployment, Project
+from ci.deploy.building import built
 from ci.deploy.journal import Fact
 from ci.deploy.judgement import (
-    build_ended_badly,
     changed_since,
     judge_verdict,
     obstacle,
@@ -15,12 +15,9 @@ from ci.deploy.judgement import (
     who_serves,
 )
 from ci.deploy.transaction import PROMOTE, ROLLBACK, Result, Transaction, requested_at, subject_of
-from ci.deploy.transitions import Phase, Signal
+from ci.deploy.transitions import Signal
 from ci.engine.identity import same_commit
 from ci.errors import CannotRun
-
-BUILD_PAUSES = (1, 5, 15, 30)
-"""Pauses between two looks at a build, in units of `deploy.build_interval`; the last one repeats."""
 
 
 async def preflight(tx: Transaction) -> Result:
@@ -66,6 +63,29 @@ async def preflight_rollback(tx: Transaction) -> Result:
     )
 
 
+async def take_over(tx: Transaction, deployment_id: str) -> Result:
+    """For a promotion that somebody else has made: what it put into production becomes ours to answer for."""
+    project = await tx.read_project()
+    serving = who_serves(project)
+    if serving.one != deployment_id:
+        return Result(Signal.TAKEN_OVER, f"production is served by {serving}, not by {deployment_id} any more")
+    candidate = await tx.ctx.vercel.deployment(deployment_id)
+    tx.journal.set_candidate(subject_of(candidate))
+    before = await _before(tx, project, candidate)
+    previous = await tx.ctx.vercel.deployment(before) if before else None
+    if previous and _unfit_to_return(previous, tx.ctx.vercel.project_id):
+        previous = None
+    tx.journal.set_previous(subject_of(previous) if previous else None)
+    facts = {
+        **_before_the_write(project),
+        Fact.JOB_AFTER: requested_at(project),
+        Fact.INTENT: PROMOTE,
+        Fact.ARRIVED: PROMOTE,
+    }
+    back = f"{previous.id} served before" if previous else "there is nothing to go back to"
+    return Result(Signal.SERVES_CANDIDATE, f"{deployment_id} serves production, promoted by Vercel; {back}", facts)
+
+
 async def stage_candidate(tx: Transaction) -> Result:
     """The candidate is built, staged production of this project and commit, and not older than production."""
     assert tx.stage is not None
@@ -74,7 +94,7 @@ async def stage_candidate(tx: Transaction) -> Result:
     except CannotRun as error:
         return Result(Signal.STOPPED, str(error))
     tx.journal.set_candidate(subject_of(candidate))
-    candidate, in_time = await _built(tx, candidate)
+    candidate, in_time = await built(tx.ctx, candidate)
     tx.journal.set_candidate(subject_of(candidate))
     if not in_time:
         minutes = tx.ctx.config.deploy.build_timeout.total_seconds() / 60
@@ -116,23 +136,6 @@ async def recheck(tx: Transaction) -> Result:
     if problem:
         return Result(Signal.STOPPED, problem)
     return Result(Signal.UNCHANGED, "production and the candidate are as they were", _before_the_write(project))
-
-
-async def _built(tx: Transaction, candidate: Deployment) -> tuple[Deployment, bool]:
-    """Wait for the end of the build: the deployment, and whether it ended in time."""
-    settings = tx.ctx.config.deploy
-    unit = settings.build_interval.total_seconds()
-    deadline = tx.ctx.clock() + settings.build_timeout.total_seconds()
-    looks = 0
-    while not (candidate.ready or build_ended_badly(candidate)):
-        left = deadline - tx.ctx.clock()
-        if left <= 0:
-            return candidate, False
-        tx.ctx.progress.say(f"{Phase.STAGE}: {candidate.id} is {candidate.ready_state or 'in an unknown state'}")
-        await tx.ctx.pause(min(left, unit * BUILD_PAUSES[min(looks, len(BUILD_PAUSES) - 1)]))
-        candidate = await tx.ctx.vercel.deployment(candidate.id)
-        looks += 1
-    return candidate, True
 
 
 async def _serves_already(tx: Transaction, candidate: Deployment) -> Result:

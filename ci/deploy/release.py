@@ -51,6 +51,23 @@ async def rollback(ctx: Context, *, to: str | None = None, verify: Verify) -> Re
     return await _drive(_begin(ctx, "rollback", back_to=to, verify=verify), Phase.PREFLIGHT)
 
 
+async def adopt(ctx: Context, deployment_id: str, *, verify: Verify) -> Release:
+    """Verify a promotion that Vercel has made by itself, and take it back if it is wrong, as if it were our own.
+
+    Production must be served by this deployment now; otherwise it has moved on, and nothing is touched. Raises as
+    `release` does.
+    """
+    tx = _begin(ctx, "verify", stage=_named(deployment_id), verify=verify)
+    try:
+        result = await preparing.take_over(tx, deployment_id)
+    except ApiError as error:
+        return _end(tx, ReleaseEnd.HOLD, str(error))
+    tx.say(Phase.PREFLIGHT, result.message, result.facts)
+    if result.signal is Signal.SERVES_CANDIDATE:
+        return await _drive(tx, Phase.VERIFY)
+    return _end(tx, ReleaseEnd.SUPERSEDED, result.message)
+
+
 async def reconcile(ctx: Context, *, verify: Verify) -> Release:
     """Finish the release that the journal tells of, or explain why there is nothing to finish.
 

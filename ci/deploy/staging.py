@@ -1,7 +1,8 @@
-"""Bringing the prebuilt application to Vercel as a staged production deployment, by Vercel's own command line.
+"""Bringing the application to Vercel as a deployment without a domain, by Vercel's own command line.
 
-The command line uploads and creates; everything else about it is not relied on: it prints a URL before anything is
-built, waits without a deadline, and takes BLOCKED for a state that may still change.
+For production that is a staged deployment, for everything else a preview. The command line builds, uploads and creates;
+everything else about it is not relied on: it prints a URL before anything is built, waits without a deadline, and takes
+BLOCKED for a state that may still change.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from ci.config import Config
 from ci.deploy.answers import META_ATTEMPT, META_COMMIT, META_RUN, Deployment
@@ -20,8 +22,16 @@ from ci.engine.tools import run_tool
 from ci.errors import CannotRun
 from ci.model import ErrorKind
 
-NOT_FOR_THE_CLI = ("GITHUB_TOKEN", "VERCEL_AUTOMATION_BYPASS_SECRET")
+NOT_FOR_THE_CLI = (
+    "GITHUB_TOKEN",
+    "VERCEL_AUTOMATION_BYPASS_SECRET",
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+    "ACTIONS_RUNTIME_TOKEN",
+)
 """Secrets of the environment that deploying has no use for."""
+
+Environment = Literal["production", "preview"]
+PULL_S = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,13 +42,16 @@ class Prebuilt:
     commit: str
     run_id: str | None = None
     attempt: str = "1"
+    environment: Environment = "production"
 
     @classmethod
-    def of_environment(cls, folder: Path, commit: str, environ: Mapping[str, str]) -> Prebuilt:
+    def of_environment(
+        cls, folder: Path, commit: str, environ: Mapping[str, str], environment: Environment = "production"
+    ) -> Prebuilt:
         """With the run's identity as GitHub Actions, or GONOGO_RUN_ID elsewhere, tells it."""
         run_id = environ.get("GONOGO_RUN_ID") or environ.get("GITHUB_RUN_ID")
         attempt = environ.get("GITHUB_RUN_ATTEMPT", "1")
-        return cls(folder=folder, commit=commit, run_id=run_id, attempt=attempt)
+        return cls(folder=folder, commit=commit, run_id=run_id, attempt=attempt, environment=environment)
 
     @property
     def meta(self) -> dict[str, str]:
@@ -48,17 +61,26 @@ class Prebuilt:
 
 
 async def stage(
-    vercel: Vercel, prebuilt: Prebuilt, config: Config, environ: Mapping[str, str], progress: Progress
+    vercel: Vercel,
+    prebuilt: Prebuilt,
+    config: Config,
+    environ: Mapping[str, str],
+    progress: Progress,
+    *,
+    build: Literal["cli", "vercel", "none"] = "none",
 ) -> str:
-    """Find the deployment of this run and commit, or create it; its id. The build is not waited for.
+    """Find the deployment of this run and commit, or create it; its id. A build at Vercel is not waited for.
 
-    Raises CannotRun when the command line is missing, fails, or leaves nothing behind.
+    `build` says where it is built, see `deploy.build`. Raises CannotRun when the command line is missing, fails, or
+    leaves nothing behind.
     """
     if found := await _find(vercel, prebuilt):
         progress.say(f"{found} was staged by this run before")
         return found
     try:
-        answer = await _deploy(prebuilt, config, environ)
+        if build == "cli":
+            await _build(prebuilt, config, environ, progress)
+        answer = await _deploy(prebuilt, config, environ, prebuilt_output=build != "vercel")
     except CannotRun as error:
         # It may have ended badly after the deployment was created: the answer was lost, the deployment is not.
         if found := await _find(vercel, prebuilt):
@@ -77,7 +99,7 @@ async def _find(vercel: Vercel, prebuilt: Prebuilt) -> str | None:
     if prebuilt.run_id is None:
         return None
     serving = who_serves(await vercel.project()).one
-    filters = {"target": "production", f"meta-{META_RUN}": prebuilt.run_id}
+    filters = {"target": prebuilt.environment, f"meta-{META_RUN}": prebuilt.run_id}
     async for item in vercel.deployments(**filters):
         if _is_of(item, prebuilt) and _usable(item, serving):
             return item.id
@@ -94,20 +116,45 @@ def _usable(item: Deployment, serving: str | None) -> bool:
     return not build_ended_badly(item) and (item.ready_substate != "PROMOTED" or item.id == serving)
 
 
-async def _deploy(prebuilt: Prebuilt, config: Config, environ: Mapping[str, str]) -> str:
+async def _build(prebuilt: Prebuilt, config: Config, environ: Mapping[str, str], progress: Progress) -> None:
+    """The project's settings and variables, then the build itself; its output goes to `.vercel/output`."""
     settings = config.deploy
-    command = [*settings.cli, "deploy", "--prebuilt", "--prod", "--skip-domain", "--yes", "--format=json", "--no-wait"]
+    progress.say(f"building {prebuilt.commit[:12]} for {prebuilt.environment}")
+    pull = [*settings.cli, "pull", "--yes", f"--environment={prebuilt.environment}", *_api(environ)]
+    build = [*settings.cli, "build", "--yes", *(["--prod"] if prebuilt.environment == "production" else [])]
+    env = _environment(config, environ)
+    await run_tool(pull, timeout_s=PULL_S, cwd=prebuilt.folder, env=env)
+    await run_tool(build, timeout_s=settings.build_timeout.total_seconds(), cwd=prebuilt.folder, env=env)
+
+
+async def _deploy(
+    prebuilt: Prebuilt, config: Config, environ: Mapping[str, str], *, prebuilt_output: bool = True
+) -> str:
+    settings = config.deploy
+    command = [*settings.cli, "deploy", *(["--prebuilt"] if prebuilt_output else [])]
+    # Without --prod there is no domain of production's to skip, and the option is refused.
+    command += ["--prod", "--skip-domain"] if prebuilt.environment == "production" else []
+    command += ["--yes", "--format=json", "--no-wait"]
     for key, value in prebuilt.meta.items():
         command += ["--meta", f"{key}={value}"]
-    if api := environ.get("VERCEL_API_URL"):
-        command += ["--api", api]
+    command += _api(environ)
+    env = _environment(config, environ)
+    run = await run_tool(command, timeout_s=settings.upload_timeout.total_seconds(), cwd=prebuilt.folder, env=env)
+    return run.stdout
+
+
+def _api(environ: Mapping[str, str]) -> list[str]:
+    api = environ.get("VERCEL_API_URL")
+    return ["--api", api] if api else []
+
+
+def _environment(config: Config, environ: Mapping[str, str]) -> dict[str, str]:
     # The token goes by the environment: arguments can be read by every process of the machine.
     env = {name: value for name, value in environ.items() if name not in NOT_FOR_THE_CLI}
     env |= {"CI": "1", "NO_COLOR": "1", "NO_UPDATE_NOTIFIER": "1", "VERCEL_TELEMETRY_DISABLED": "1"}
-    if settings.project:
-        env["VERCEL_PROJECT_ID"] = settings.project
-    run = await run_tool(command, timeout_s=settings.upload_timeout.total_seconds(), cwd=prebuilt.folder, env=env)
-    return run.stdout
+    if config.deploy.project:
+        env["VERCEL_PROJECT_ID"] = config.deploy.project
+    return env
 
 
 def _id_or_url(printed: str) -> str | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +14,8 @@ import httpx
 import stamina
 
 from ci import __version__
+from ci.engine.bodies import AsyncCapped, Capped
+from ci.engine.trusted import AUDIENCE_VARIABLE, TrustedToken
 from ci.errors import CannotRun
 from ci.model import ErrorKind
 
@@ -22,8 +25,6 @@ BYPASS_VARIABLE = "VERCEL_AUTOMATION_BYPASS_SECRET"
 
 TIMEOUT_S = 10.0
 """Seconds for each of connecting, writing, reading and waiting for a connection."""
-MAX_BODY = 10_000_000
-"""Bytes of one response body; a longer one is cut off with an error."""
 TRIES = 2
 """How often a request is sent when the transport fails before any answer came."""
 
@@ -41,6 +42,9 @@ def origin(url: str | httpx.URL) -> tuple[str, str, int]:
     """Scheme, host and port (RFC 6454)."""
     parts = urlsplit(str(url))
     return parts.scheme, parts.hostname or "", parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
+
+
+Origin = tuple[str, str, int]
 
 
 class Budget:
@@ -64,23 +68,30 @@ class Budget:
 class _Guard:
     """The rules that hold for every request, whichever kind of client sends it."""
 
-    def __init__(self, bypass: dict[tuple[str, str, int], str], budget: Budget, *, expects_429: bool) -> None:
-        self._bypass = bypass
-        self._budget = budget
+    def __init__(self, factory: HttpFactory, *, expects_429: bool) -> None:
+        self._factory = factory
+        self._budget = factory.budget
         self._expects_429 = expects_429
         self.retries = 0
 
     def before(self, request: httpx.Request) -> httpx.Request:
         """The request as it is sent: a copy, because a redirect would carry the original's headers elsewhere."""
         self._budget.spend(request)
-        secret = self._bypass.get(origin(request.url))
-        if not secret:
+        key = self._factory.key(request.url)
+        if not key:
             return request
         headers = request.headers.copy()
-        headers[BYPASS_HEADER] = secret
+        headers.update(key)
         return httpx.Request(
             request.method, request.url, headers=headers, stream=request.stream, extensions=request.extensions
         )
+
+    async def before_async(self, request: httpx.Request) -> httpx.Request:
+        """As `before`, without holding up the loop where a token has to be fetched first."""
+        token = self._factory.trusted.get(origin(request.url))
+        if token and not token.fresh:
+            await asyncio.to_thread(token)
+        return self.before(request)
 
     def again(self, request: httpx.Request) -> Iterator[stamina.Attempt]:
         return iter(self._context(request))
@@ -128,7 +139,7 @@ def login_wall(url: httpx.URL | str) -> CannotRun:
     return CannotRun(
         ErrorKind.LOGIN_WALL,
         f"Vercel's deployment protection answered {url} in the application's place; "
-        f"set {BYPASS_VARIABLE} to the project's protection bypass secret",
+        f"set {BYPASS_VARIABLE} to the project's protection bypass secret, or {AUDIENCE_VARIABLE} for Trusted Sources",
     )
 
 
@@ -144,7 +155,7 @@ class _Transport(httpx.BaseTransport):
                 response = self._inner.handle_request(self._guard.before(request))
         self._guard.after(response, request.url)
         assert isinstance(response.stream, httpx.SyncByteStream)
-        response.stream = _Capped(response.stream, request.url)
+        response.stream = Capped(response.stream, request.url)
         if self._guard.may_be_wall(response):
             response.read()
             self._guard.check_wall(response, request.url)
@@ -163,52 +174,14 @@ class _AsyncTransport(httpx.AsyncBaseTransport):
         async for attempt in self._guard.again_async(request):
             with attempt:
                 self._guard.retries += attempt.num > 1
-                response = await self._inner.handle_async_request(self._guard.before(request))
+                response = await self._inner.handle_async_request(await self._guard.before_async(request))
         self._guard.after(response, request.url)
         assert isinstance(response.stream, httpx.AsyncByteStream)
-        response.stream = _AsyncCapped(response.stream, request.url)
+        response.stream = AsyncCapped(response.stream, request.url)
         if self._guard.may_be_wall(response):
             await response.aread()
             self._guard.check_wall(response, request.url)
         return response
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
-
-
-class _Counted:
-    def __init__(self, url: httpx.URL) -> None:
-        self._url = url
-        self._bytes = 0
-
-    def count(self, part: bytes) -> bytes:
-        self._bytes += len(part)
-        if self._bytes > MAX_BODY:
-            raise CannotRun(ErrorKind.BAD_OUTPUT, f"the body of {self._url} is longer than {MAX_BODY} bytes")
-        return part
-
-
-class _Capped(_Counted, httpx.SyncByteStream):
-    def __init__(self, inner: httpx.SyncByteStream, url: httpx.URL) -> None:
-        super().__init__(url)
-        self._inner = inner
-
-    def __iter__(self) -> Iterator[bytes]:
-        for part in self._inner:
-            yield self.count(part)
-
-    def close(self) -> None:
-        self._inner.close()
-
-
-class _AsyncCapped(_Counted, httpx.AsyncByteStream):
-    def __init__(self, inner: httpx.AsyncByteStream, url: httpx.URL) -> None:
-        super().__init__(url)
-        self._inner = inner
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for part in self._inner:
-            yield self.count(part)
 
     async def aclose(self) -> None:
         await self._inner.aclose()
@@ -238,7 +211,7 @@ class AsyncClient(httpx.AsyncClient):
 
 @dataclass(frozen=True, slots=True)
 class HttpFactory:
-    """Makes the clients of one run; they share its budget, authorities and bypass secret.
+    """Makes the clients of one run; they share its budget, authorities and way past deployment protection.
 
     No client follows redirects by itself: a probe that wants to sees every hop.
     """
@@ -246,22 +219,45 @@ class HttpFactory:
     target: str
     budget: Budget
     tls: ssl.SSLContext
-    bypass: dict[tuple[str, str, int], str]
+    bypass: dict[Origin, str]
+    """The bypass secret, by the origin that it may go to."""
+    trusted: dict[Origin, TrustedToken] = field(default_factory=dict)
+    """Where there is no bypass secret: GitHub's token for Vercel, by the origin that it may go to."""
 
     @classmethod
     def for_target(cls, target: str, *, budget: int, environ: Mapping[str, str]) -> HttpFactory:
-        """Clients for `target`, to whose origin alone the bypass secret of the environment may go."""
+        """Clients for `target`, to whose origin alone the secret or the token of the environment may go."""
         secret = environ.get(BYPASS_VARIABLE)
+        tls = tls_context(environ)
+        token = TrustedToken(environ, tls)
         return cls(
             target=target,
             budget=Budget(budget),
-            tls=tls_context(environ),
+            tls=tls,
             bypass={origin(target): secret} if secret else {},
+            trusted={origin(target): token} if token.wanted and not secret else {},
         )
+
+    @property
+    def protected(self) -> bool:
+        """Whether there is a way past deployment protection that nobody else may see."""
+        return bool(self.bypass or self.trusted)
+
+    def key(self, url: str | httpx.URL) -> dict[str, str]:
+        """The header that opens deployment protection at this URL; nothing at any other origin than the target's.
+
+        May block for as long as fetching a token takes. Raises CannotRun when there is none to be had.
+        """
+        place = origin(url)
+        if secret := self.bypass.get(place):
+            return {BYPASS_HEADER: secret}
+        if token := self.trusted.get(place):
+            return dict([token()])
+        return {}
 
     def client(self, *, timeout_s: float = TIMEOUT_S, fresh: bool = False, expects_429: bool = False) -> Client:
         """A blocking client; `fresh` opens a new connection for each request."""
-        guard = _Guard(self.bypass, self.budget, expects_429=expects_429)
+        guard = _Guard(self, expects_429=expects_429)
         inner = httpx.HTTPTransport(verify=self.tls, limits=_limits(fresh))
         client = Client(transport=_Transport(inner, guard), **self._settings(timeout_s))
         client.guard = guard
@@ -271,7 +267,7 @@ class HttpFactory:
         self, *, timeout_s: float = TIMEOUT_S, fresh: bool = False, expects_429: bool = False
     ) -> AsyncClient:
         """An asynchronous client; `fresh` opens a new connection for each request."""
-        guard = _Guard(self.bypass, self.budget, expects_429=expects_429)
+        guard = _Guard(self, expects_429=expects_429)
         inner = httpx.AsyncHTTPTransport(verify=self.tls, limits=_limits(fresh))
         client = AsyncClient(transport=_AsyncTransport(inner, guard), **self._settings(timeout_s))
         client.guard = guard

@@ -17,6 +17,8 @@ SECRET_VARIABLES = (
     "VERCEL_TOKEN",
     "VERCEL_AUTOMATION_BYPASS_SECRET",
     "GITHUB_TOKEN",
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+    "ACTIONS_RUNTIME_TOKEN",
 )
 """Environment variables whose values are always secret; the configuration names more."""
 

@@ -99,7 +99,7 @@ async def check(run: Run, stages: Sequence[str] = ()) -> tuple[tuple[StageReport
         await _fly_all(flight)
     except BaseException:
         flight.leave_out(flight.stages, "the run was interrupted")
-        flight.verdict()
+        publish(run.store, tuple(flight.reports.values()), flight.verdict())
         raise
     return tuple(flight.reports.values()), flight.verdict()
 

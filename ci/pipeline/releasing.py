@@ -17,14 +17,14 @@ from ci.deploy.aftercare import take_care
 from ci.deploy.ancestry import git_ancestry
 from ci.deploy.client import connect
 from ci.deploy.context import Context
-from ci.deploy.github import Repository, repository
+from ci.deploy.github import ISSUE_ENDS, Repository, repository
 from ci.deploy.staging import Prebuilt
 from ci.deploy.staging import stage as stage_prebuilt
 from ci.engine.http import HttpFactory
 from ci.engine.progress import Silence
 from ci.engine.run import Run
 from ci.errors import ConfigError, nearest
-from ci.model import Outcome, Release, StageReport, Subject, Verdict
+from ci.model import Outcome, Release, ReleaseEnd, StageReport, Subject, Verdict
 from ci.pipeline.checking import check
 from ci.pipeline.stages import SIDE_BY_SIDE, catalogue, security, smoke
 from ci.report import markdown
@@ -57,10 +57,18 @@ class _Office:
         if problem := await told:
             self.run.progress.say(problem)
 
-    async def finish(self, release: Release) -> Release:
-        """What follows an end: GitHub, the CDN, the webhook. None of it changes the end."""
+    async def finish(self, release: Release, *, deliberate: bool = False) -> Release:
+        """What follows an end: GitHub, the CDN, the webhook. None of it changes the end.
+
+        `deliberate`: a rollback that somebody has asked for is no surprise to open an issue about.
+        """
         store = self.run.store
         if self.repository:
+            expected = deliberate and release.end is ReleaseEnd.ROLLED_BACK
+            if release.end in ISSUE_ENDS and not expected:
+                verdict = store.verdict() if store.has_verdict() else None
+                story = markdown.render(store.reports(), verdict, store.redact.model(release))
+                await self.tell(self.repository.open_issue(release, story))
             await self.tell(self.repository.deployment_ended(release, self.run.config.target.production))
             if release.candidate.commit and store.has_verdict():
                 page = markdown.render(store.reports(), store.verdict(), store.redact.model(release))
@@ -106,7 +114,14 @@ async def promote(run: Run, deployment_id: str, *, override_pin: bool = False) -
 async def rollback(run: Run, to: str | None = None) -> Release:
     """Point production back to the deployment before, or to the one named."""
     async with _office(run) as office:
-        return await office.finish(await transaction.rollback(office.context, to=to, verify=_verifier(run)))
+        done = await transaction.rollback(office.context, to=to, verify=_verifier(run))
+        return await office.finish(done, deliberate=True)
+
+
+async def adopt(run: Run, deployment_id: str) -> Release:
+    """Verify what Vercel has promoted by itself, and take it back if production is wrong with it."""
+    async with _office(run) as office:
+        return await office.finish(await transaction.adopt(office.context, deployment_id, verify=_verifier(run)))
 
 
 async def reconcile(run: Run) -> Release:

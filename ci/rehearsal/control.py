@@ -27,6 +27,7 @@ class Switches(BaseModel):
 
     `propagation_delay`: seconds. `point`: domain to deployment id, which splits production.
     `rolling_release`: id of the canary of a rolling release that becomes active.
+    `trusted_token`: opens the wall as well, in the header of Vercel's Trusted Sources.
     `stop_backend`: id of a deployment whose application ends while its URL stays.
     """
 
@@ -35,6 +36,7 @@ class Switches(BaseModel):
     plan: Plan | None = None
     auto_assign: bool | None = None
     protected: Protected | None = None
+    trusted_token: str | None = None
     propagation_delay: Annotated[float, Field(ge=0)] | None = None
     point: dict[str, str] = {}
     rolling_release: str | None = None
@@ -50,6 +52,8 @@ async def apply_switches(standin: StandIn, switches: Switches) -> None:
         project.auto_assign = switches.auto_assign
     if switches.protected is not None:
         standin.protection.protected = switches.protected
+    if switches.trusted_token is not None:
+        standin.protection.trusted_token = switches.trusted_token
     if switches.propagation_delay is not None:
         standin.hosting.propagation_delay = switches.propagation_delay
     for domain, deployment_id in switches.point.items():

@@ -20,7 +20,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from ci.rehearsal.authority import Authority, TransportFault
-from ci.rehearsal.protection import BYPASS, SET_COOKIE, Protection
+from ci.rehearsal.protection import BYPASS, SET_COOKIE, TRUSTED, Protection
 
 CONNECT_TIMEOUT = 5.0
 ANSWER_TIMEOUT = 60.0
@@ -36,7 +36,9 @@ _HOP_BY_HOP = frozenset(
     | {"te", "trailer", "transfer-encoding", "upgrade"}
 )
 _EDGE_OWNS = frozenset({"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-real-ip", "x-vercel-id"})
-_NOT_FORWARDED = _HOP_BY_HOP | _EDGE_OWNS | {"expect", "forwarded", "x-vercel-forwarded-for", BYPASS, SET_COOKIE}
+_NOT_FORWARDED = (
+    _HOP_BY_HOP | _EDGE_OWNS | {"expect", "forwarded", "x-vercel-forwarded-for", BYPASS, SET_COOKIE, TRUSTED}
+)
 _NOT_RETURNED = _HOP_BY_HOP | {"server", "x-vercel-id", "x-vercel-cache"}
 
 

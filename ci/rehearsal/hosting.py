@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 
 from ci.rehearsal.alias_requests import milliseconds
+from ci.rehearsal.aliases import Alias
 from ci.rehearsal.authority import TransportFault
 from ci.rehearsal.builder import Backend, Builder, BuildFailedError, BuildRequest
 from ci.rehearsal.deployments import Deployment, Failure, ReadyState, Source, Target
@@ -64,6 +65,17 @@ class Hosting:
         domain = listener.domain
         self.project.aliases.add(domain)
         return domain
+
+    async def add_staging_domain(self) -> str:
+        """Open a domain that is not of production; it serves nothing until it is pointed somewhere."""
+
+        def routing() -> Route:
+            staging = self.project.staging
+            return self._route(staging.deployment_id) if staging and staging.deployment_id else Route()
+
+        listener = await self._edge.listen(routing, production=False)
+        self.project.staging = Alias(listener.domain)
+        return listener.domain
 
     async def deploy(self, order: Order) -> Deployment:
         """Register a deployment, open its URL, and begin its build in the background."""

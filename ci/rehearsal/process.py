@@ -32,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
         plan=given.plan,
         domains=given.domains,
         redirecting=given.redirecting,
+        staging=given.staging,
         certificate_days=given.certificate_days,
         protected=given.protected,
         propagation_delay=given.propagation_delay,
@@ -74,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--plan", choices=("hobby", "pro", "enterprise"), default="pro")
     parser.add_argument("--domains", type=int, default=1, help="how many production domains there are")
     parser.add_argument("--redirecting", help="a further domain that redirects to the first")
+    parser.add_argument("--staging", action="store_true", help="a further domain that is not of production")
     parser.add_argument("--certificate-days", type=float, default=VALID_DAYS, help="validity of the edge's certificate")
     parser.add_argument("--protected", type=Protected, choices=list(Protected), default=Protected.NONE)
     parser.add_argument("--propagation-delay", type=float, default=0.0, help="seconds until a switch reaches the edge")

@@ -16,6 +16,7 @@ BYPASS = "x-vercel-protection-bypass"
 SET_COOKIE = "x-vercel-set-bypass-cookie"
 COOKIE = "_vercel_jwt"
 COOKIE_SECONDS = 3600
+TRUSTED = "x-vercel-trusted-oidc-idp-token"
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Authentication Required</title>
 <script>window._vercel_sso_nonce = "{nonce}";</script></head>
 <body><h1>Authentication Required</h1><p>This deployment is protected. Log in to Vercel to see it.</p></body></html>
@@ -35,6 +36,8 @@ class Protection:
 
     def __init__(self, bypass_secret: str, protected: Protected = Protected.NONE) -> None:
         self.protected = protected
+        self.trusted_token: str | None = None
+        """A token of another issuer that opens the wall as well, as Vercel's Trusted Sources do."""
         self._secret = bypass_secret
         self._cookie_key = secrets.token_hex(32)
 
@@ -48,6 +51,8 @@ class Protection:
         if given is not None and matches(given, self._secret):
             wanted = request.headers.get(SET_COOKIE) or request.query.get(SET_COOKIE)
             return self._set_cookie(request, domain, wanted) if wanted in ("true", "samesitenone") else None
+        if self.trusted_token and matches(request.headers.get(TRUSTED, ""), self.trusted_token):
+            return None
         if self._cookie_opens(request, domain):
             return None
         return _login_page()

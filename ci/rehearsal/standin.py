@@ -41,8 +41,8 @@ class Options:
     """How the stand-in shall be.
 
     `personal`: the project belongs to a user, not to a team. `domains`: how many production domains there are.
-    `redirecting`: a further domain that only redirects to the first. `certificate_days`: validity of the edge's
-    certificate, from now. `pace`: how fast promotions move.
+    `redirecting`: a further domain that only redirects to the first. `staging`: there is a domain that is not of
+    production. `certificate_days`: validity of the edge's certificate, from now. `pace`: how fast promotions move.
     """
 
     project_name: str = "demo"
@@ -50,6 +50,7 @@ class Options:
     plan: Plan = "pro"
     domains: int = 1
     redirecting: str | None = None
+    staging: bool = False
     tls: bool = True
     certificate_days: float = VALID_DAYS
     protected: Protected = Protected.NONE
@@ -89,6 +90,7 @@ class StandIn:
         self.hosting: Hosting
         self.api_url = ""
         self.production_url = ""
+        self.staging_url: str | None = None
         self.ca_file: Path | None = None
 
     @property
@@ -134,6 +136,7 @@ class StandIn:
             "team_id": self.team_id,
             "project_id": self.project_id,
             "production_url": self.production_url,
+            "staging_url": self.staging_url,
             "ca_file": str(self.ca_file) if self.ca_file else None,
             "bypass_secret": self.bypass_secret,
         }
@@ -166,7 +169,10 @@ class StandIn:
         domains = [await self.hosting.add_domain() for _ in range(options.domains)]
         if options.redirecting:
             self.state.aliases.add(options.redirecting, redirect=domains[0])
-        self.production_url = f"{'https' if options.tls else 'http'}://{domains[0]}"
+        scheme = "https" if options.tls else "http"
+        self.production_url = f"{scheme}://{domains[0]}"
+        if options.staging:
+            self.staging_url = f"{scheme}://{await self.hosting.add_staging_domain()}"
         world = World(self.account, self.hosting, self.jobs, self.checks)
         self.api_url = await self.serve(application(world, self.faults, self.ledger))
         self._stack.push_async_callback(self.jobs.close)

@@ -33,6 +33,8 @@ class Project:
     plan: Plan = "pro"
     auto_assign: bool = True
     aliases: AliasMap = field(default_factory=AliasMap)
+    staging: Alias | None = None
+    """A domain that is not of production: no promotion moves it, only its assignment does."""
     deployments: dict[str, Deployment] = field(default_factory=dict)
     requests: list[AliasRequest] = field(default_factory=list)
     production_history: list[str] = field(default_factory=list)

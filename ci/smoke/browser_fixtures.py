@@ -39,7 +39,7 @@ def visits(browser: Browsing, smoke: Smoke, job: Job) -> tuple[Visit, ...]:
 def page(exam: Examination, browser: Browsing, smoke: Smoke) -> Iterator[Page]:
     """A Playwright page for a user's test: `page.goto("/prices")` goes to the target."""
     with contextlib.closing(browser.context(max(smoke.widths.values(), default=1280))) as context:
-        opened = context.new_page()
+        opened = browser.page(context)
 
         def navigated(frame: Frame) -> None:
             if frame == opened.main_frame:

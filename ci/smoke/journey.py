@@ -30,7 +30,7 @@ def log_in(
 
     assert login.page
     with contextlib.closing(browsing.context(width)) as context:
-        page = context.new_page()
+        page = browsing.page(context)
         try:
             problem = _journey(exam, page, browsing, login, username, password)
             if problem:

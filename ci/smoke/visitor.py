@@ -70,7 +70,7 @@ class Visitor:
         self._evidence = evidence
         self._target = browsing.http.target
         # A trace holds cookies and headers in clear, and so what deployment protection gave us.
-        self._traces = not browsing.http.bypass
+        self._traces = not browsing.http.protected
         self._unanswered: list[CannotRun] = []
 
     def visits(self) -> tuple[Visit, ...]:
@@ -120,7 +120,7 @@ class Visitor:
         context = contexts.enter_context(contextlib.closing(self._browsing.context(visit.width)))
         if self._traces:
             context.tracing.start(screenshots=True, snapshots=True)
-        page = context.new_page()
+        page = self._browsing.page(context)
         happened = Happenings(page, self._browsing)
         response = page.goto(visit.path, wait_until="commit")
         return _Opened(context, page, happened, response)

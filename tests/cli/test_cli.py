@@ -40,7 +40,7 @@ def test_help_needs_none_of_the_heavy_libraries(tmp_path: Path) -> None:
 def test_every_command_explains_itself() -> None:
     assert set(cli.commands) == {
         *("rehearse", "drill", "check", "gate", "release", "promote", "rollback", "reconcile"),
-        *("load", "monitor", "report", "waive", "checks", "explain", "schema"),
+        *("load", "monitor", "report", "waive", "checks", "explain", "schema", "workflow"),
     }
     assert all(command.help for command in cli.commands.values())
 

@@ -1,7 +1,7 @@
 """Stands in for Vercel's command line: creates a deployment by the API, and fails where it is told to.
 
 What it was given goes to the file in FAKE_CLI_LOG. FAKE_CLI: `flat`, `url`, `nothing`, `dies` (after creating),
-`refused` (before creating), `hangs`.
+`refused` (before creating), `hangs`, `production` (whatever was asked for). `pull` and `build` do nothing.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ def main(arguments: list[str]) -> int:
     if mode == "refused":
         print("Error: not today", file=sys.stderr)
         return 1
+    if arguments[0] in ("pull", "build"):
+        return 0
     meta = dict(arguments[i + 1].split("=", 1) for i, word in enumerate(arguments) if word == "--meta")
     body = {
         "name": "demo",
-        "target": "production",
+        "target": "production" if "--prod" in arguments or mode == "production" else None,
         "autoAssignCustomDomains": "--skip-domain" not in arguments,
         "meta": meta,
         "gitSource": {"sha": meta["gonogoCommit"], "ref": "main"},
@@ -40,7 +42,7 @@ def main(arguments: list[str]) -> int:
         "url": f"https://{created['url']}",
         "nothing": "",
     }
-    print(shapes[mode])
+    print(shapes.get(mode, shapes["flat"]))
     return 0
 
 

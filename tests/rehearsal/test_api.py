@@ -349,3 +349,18 @@ async def test_files_must_be_uploaded_before_they_are_deployed(world):
     created = (await world.api.post("/v13/deployments", json=body)).json()
     await world.standin.hosting.built(world.standin.state.find(created["id"]))
     assert world.applications.built[created["id"]].files == {"index.html": b"hello", "a.txt": b"inline"}
+
+
+async def test_a_staging_domain_moves_by_assignment_alone(open_world):
+    world = await open_world(staging=True)
+    domain = world.standin.staging_url.removeprefix("https://")
+    assert (await world.api.get(f"/v4/aliases/{domain}")).status_code == 404
+    path = f"/v2/deployments/{world.candidate.id}/aliases"
+    assert (await world.api.post(path, json={"alias": domain})).status_code == 200
+    assert (await world.api.get(f"/v4/aliases/{domain}")).json()["deploymentId"] == world.candidate.id
+    assert (await world.site.get(world.standin.staging_url)).json()["deployment"] == world.candidate.id
+    assert await world.serving() == world.baseline.id
+    assert (await world.promote(world.candidate)).status_code == 201
+    assert (await world.api.get(f"/v4/aliases/{domain}")).json()["deploymentId"] == world.candidate.id
+    foreign = await world.api.post(path, json={"alias": "someone-elses.example.com"})
+    assert foreign.status_code == 403

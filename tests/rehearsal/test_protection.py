@@ -74,3 +74,15 @@ async def test_production_can_be_walled_too(open_world):
 
 def _with_jar(site: httpx.AsyncClient, redirect: httpx.Response) -> httpx.Request:
     return site.build_request("GET", redirect.url.join(redirect.headers["location"]))
+
+
+async def test_a_trusted_token_opens_and_stays_at_the_edge(walled):
+    url = walled.standin.url_of(walled.candidate)
+    given = {"x-vercel-trusted-oidc-idp-token": "token-of-another-issuer"}
+    assert (await walled.site.get(url, headers=given)).status_code == 401
+    switched = await walled.control.post("/switches", json={"trusted_token": given["x-vercel-trusted-oidc-idp-token"]})
+    assert switched.status_code == 200
+    answer = await walled.site.get(url, headers=given)
+    assert answer.status_code == 200
+    assert not given.keys() & answer.json()["headers"].keys()
+    assert (await walled.site.get(url, headers={"x-vercel-trusted-oidc-idp-token": "another"})).status_code == 401

@@ -10,7 +10,7 @@ import pytest
 import trustme
 from aiohttp import web
 
-from ci.engine.http import MAX_BODY
+from ci.engine.bodies import MAX_BODY
 from ci.model import CheckResult, ErrorKind, Outcome
 from ci.smoke import stage
 from tests.servers import answers, hang, serving, talking

@@ -16,14 +16,14 @@ from typing import Any
 import pytest
 import yaml
 from aiohttp import web
-from tests.workflows.acting import Act, act, for_act
-from tests.workflows.checkout import Repository
-from tests.workflows.environment import ROOT
-from tests.workflows.records import Run
 
 from ci.monitor.facts import ProbeRecord
 from tests.github_standin import TOKEN, GitHubStandIn, github_standin
 from tests.servers import answers, serving
+from tests.workflows.acting import Act, act, for_act
+from tests.workflows.checkout import Repository
+from tests.workflows.environment import ROOT
+from tests.workflows.records import Run
 
 BRANCH = "gonogo-history"
 REMOTE = "me/shop"

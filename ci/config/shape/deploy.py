@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -73,6 +73,17 @@ class Deploy(Section):
 
     project: str | None = Field(default=None, description="Vercel project id; VERCEL_PROJECT_ID when not given.")
     team: str | None = Field(default=None, description="Vercel team id or slug; VERCEL_ORG_ID when not given.")
+    by: Literal["pipeline", "vercel"] = Field(
+        default="pipeline", description="Who builds and deploys a push: the pipeline, or Vercel's Git integration."
+    )
+    build: Literal["cli", "vercel", "none"] = Field(
+        default="cli",
+        description="Where the pipeline's deployments are built: on the runner by Vercel's command line, at Vercel, "
+        "or nowhere, because `.vercel/output` is there already.",
+    )
+    staging: Site | None = Field(
+        default=None, description="URL that shows what was pushed to `develop`; an alias that is not of production."
+    )
     api_timeout: Duration = Field(default=timedelta(seconds=30), description="For one answer of Vercel's API.")
     cli: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
         default=("vercel",), description="The command that starts Vercel's command line, word by word."

@@ -7,8 +7,10 @@ import time
 from aiohttp import web
 
 from ci.rehearsal import wire
+from ci.rehearsal.aliases import Alias
 from ci.rehearsal.api.world import Route, World, demand_deployment, demand_project, read_object
 from ci.rehearsal.refusal import RefusedError, not_found
+from ci.rehearsal.state import Project
 
 
 async def get(world: World, request: web.Request) -> web.Response:
@@ -64,22 +66,27 @@ async def pull(world: World, request: web.Request) -> web.Response:
 
 async def alias(world: World, request: web.Request) -> web.Response:
     """One domain and the deployment that it points at."""
-    domain = request.match_info["alias"]
-    if domain not in world.project.aliases:
+    found = _alias(world.project, request.match_info["alias"])
+    if found is None or (found is world.project.staging and found.deployment_id is None):
         raise not_found("Alias")
-    return web.json_response(wire.alias(world.project, world.project.aliases[domain]))
+    return web.json_response(wire.alias(world.project, found))
 
 
 async def assign_alias(world: World, request: web.Request) -> web.Response:
-    """Point one domain at a deployment: what bypasses promotion and splits production."""
+    """Point one domain at a deployment; with one of production that bypasses promotion and splits production."""
     deployment = demand_deployment(world, request)
     domain = str((await read_object(request)).get("alias"))
-    if domain not in world.project.aliases:
+    item = _alias(world.project, domain)
+    if item is None:
         raise RefusedError(403, "forbidden", f"The domain `{domain}` is not yours")
-    item = world.project.aliases[domain]
     before = item.deployment_id
     item.point_at(deployment.id, time.time())
     return web.json_response({**wire.alias(world.project, item), "oldDeploymentId": before})
+
+
+def _alias(project: Project, domain: str) -> Alias | None:
+    known = [*project.aliases, *([project.staging] if project.staging else [])]
+    return next((alias for alias in known if alias.domain == domain), None)
 
 
 ROUTES = (

@@ -49,7 +49,9 @@ async def look(repository: Repository, code: Code) -> Examined:
 async def _scan(repository: Repository, code: Code, files: tuple[str, ...]) -> tuple[list[Hit], int, int]:
     """What bandit finds in these files, the lines that it read, and the comments that silenced it."""
     done = await start(
-        *("bandit", "--quiet", "--format", "json", "--severity-level", code.python_severity, "--"),
+        *("bandit", "--quiet", "--format", "json", "--severity-level", code.python_severity),
+        # What git tracks is all that is named here. Bandit's own list leaves out .github as well, for its `.git`.
+        *("--exclude", "./.git/", "--"),
         *(f"./{name}" for name in files),
         timeout_s=code.timeout.total_seconds(),
         cwd=repository.root,

@@ -15,12 +15,13 @@ PICKLE = "import pickle\npickle.loads(body)\n"
 
 async def test_dangerous_constructs_are_found_in_all_files_tracked_or_not(checkout: Checkout) -> None:
     checkout.write({"a.py": SHELL}).commit()
-    checkout.write({"b/c.py": PICKLE})
+    checkout.write({"b/c.py": PICKLE, ".github/actions/d.py": PICKLE})
     examined = await checkout.look(SCANNER)
     found = {(hit.path, hit.line, hit.rule, hit.severity) for hit in examined.hits}
     assert ("a.py", 2, "B602", Severity.HIGH) in found
     assert ("b/c.py", 2, "B301", Severity.MEDIUM) in found
-    assert "parsed 2 files with 4 lines" in examined.what[0]
+    assert (".github/actions/d.py", 2, "B301", Severity.MEDIUM) in found
+    assert "parsed 3 files with 6 lines" in examined.what[0]
 
 
 async def test_clean_files_pass_with_their_number_as_evidence(checkout: Checkout) -> None:

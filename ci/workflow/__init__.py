@@ -1,0 +1,1 @@
+"""What the workflows of GitHub Actions run: one command per job, every decision in Python."""

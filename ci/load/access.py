@@ -5,6 +5,7 @@ Each goes to the origin that it was made for and to no other.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,7 +14,7 @@ import httpx
 from pydantic import Field, TypeAdapter
 
 from ci.config.shape.smoke import Login
-from ci.engine.http import BYPASS_HEADER, HttpFactory, origin
+from ci.engine.http import HttpFactory, origin
 from ci.engine.identity import dotted
 from ci.errors import CannotRun
 from ci.load.plan import Endpoint, Plan
@@ -30,7 +31,8 @@ class Access(Model):
     """What is sent along to one origin."""
 
     origin: tuple[str, str, int]
-    bypass: str | None = Field(default=None, repr=False)
+    key: dict[str, str] = Field(default_factory=dict, repr=False)
+    """The header that opens deployment protection."""
     session: dict[str, str] = Field(default_factory=dict, repr=False)
     """Headers of requests that are sent as the test user."""
     csrf: dict[str, str] = Field(default_factory=dict, repr=False)
@@ -38,7 +40,7 @@ class Access(Model):
 
     def headers(self, endpoint: Endpoint) -> dict[str, str]:
         """What to add to a request for this endpoint."""
-        headers = {BYPASS_HEADER: self.bypass} if self.bypass else {}
+        headers = dict(self.key)
         if endpoint.login:
             headers |= self.session
             if endpoint.method not in _SAFE:
@@ -47,8 +49,7 @@ class Access(Model):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        values = [*self.session.values(), *self.csrf.values()]
-        return tuple(value for value in (self.bypass, *values) if value)
+        return (*self.key.values(), *self.session.values(), *self.csrf.values())
 
 
 Accesses = tuple[Access, ...]
@@ -69,8 +70,9 @@ def to(url: str, accesses: Accesses) -> Access:
 
 
 async def gain(plan: Plan, http: HttpFactory, login: Login | None, environ: Mapping[str, str]) -> Accesses:
-    """Sign in to each arm when a scenario asks for it. The same secret opens both: they are of the same project.
+    """Sign in to each arm when a scenario asks for it. The same secret or token opens both: they are of one project.
 
+    A token that GitHub issues for the job is fetched once: a load that outlasts it meets the wall, and is told so.
     Raises CannotRun: MISCONFIGURED without smoke.login or its variables, or when the sign-in is refused.
     """
     wanted = any(endpoint.login for endpoint in plan.endpoints)
@@ -80,12 +82,15 @@ async def gain(plan: Plan, http: HttpFactory, login: Login | None, environ: Mapp
             "a scenario of load.scenarios wants a logged-in user, but no login is configured: describe it under "
             "smoke.login",
         )
-    secret = http.bypass.get(origin(plan.url))
+    secret, token = http.bypass.get(origin(plan.url)), http.trusted.get(origin(plan.url))
     gained = []
     for arm in plan.arms:
         url = plan.url_of(arm)
-        own = replace(http, target=url, bypass={origin(url): secret} if secret else {})
-        access = Access(origin=origin(url), bypass=secret)
+        place = origin(url)
+        own = replace(
+            http, target=url, bypass={place: secret} if secret else {}, trusted={place: token} if token else {}
+        )
+        access = Access(origin=place, key=await asyncio.to_thread(own.key, url))
         gained.append(await _signed_in(access, arm, own, login, environ) if wanted and login else access)
     return tuple(gained)
 

@@ -11,6 +11,7 @@ from pydantic import ConfigDict
 
 from ci.config.shape.load import Load, Profile, Scenario
 from ci.engine.http import BYPASS_HEADER
+from ci.engine.trusted import TRUSTED_HEADER
 from ci.load.profiles import PRESETS, Course, Phase, phases
 from ci.load.recording import Arm
 from ci.model import Model
@@ -19,7 +20,7 @@ PLAN_VARIABLE = "GONOGO_LOAD_PLAN"
 """Environment variable with the plan's path."""
 
 
-OURS = ("user-agent", BYPASS_HEADER)
+OURS = ("user-agent", BYPASS_HEADER, TRUSTED_HEADER)
 """Headers that say who asks, the same for every request; a scenario cannot change them."""
 
 

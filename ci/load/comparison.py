@@ -16,6 +16,8 @@ from ci.load.sequential import Scope, log_e_from_any_start
 
 LEAST_BLOCKS = 10
 """Blocks without which nothing is ever certified."""
+FINEST = 1e-9
+"""Error rate below which no number of requests that anybody makes would show that it is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,8 @@ def missing(blocks: Blocks, demands: Demands) -> tuple[Missing, ...]:
 
 def certifying_requests(errors: int, requests: int, demands: Demands) -> int | None:
     """About how many requests show that the error rate is kept, if they fail as often as those seen; None: never."""
+    if demands.error_rate < FINEST:
+        return None
     if not errors:
         return clean_requests_needed(demands.error_rate, demands.beta)
     wealth = float(log_e_rate_below(errors, requests, demands.error_rate))

@@ -200,7 +200,7 @@ def test_the_adoption_page_names_every_secret_variable_and_environment() -> None
     text = "\n".join(path.read_text() for path in WORKFLOWS.glob("*.yml"))
     page = PAGE.read_text()
     named = set(re.findall(r"\b(?:secrets|vars)\.([A-Z_]+)", text)) - {"GITHUB_TOKEN"}
-    environments = set(re.findall(r"environment:\n +name: (\w+)", text))
+    environments = set(re.findall(r"environment:\n +name: ([\w-]+)", text))
     assert named
     assert environments
     assert {name for name in named | environments if f"`{name}`" not in page} == set()

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """How often does each method alarm, and when? The sequential gate beside the usual ones, on simulated loads.
 
-    python benchmarks/load_simulation.py [--runs 2000] [--rps 200] [--noise quiet|typical|hostile]
+    python -m benchmarks.load_simulation [--runs 2000] [--rps 200] [--noise quiet|typical|hostile] [--seed 8100]
 
-Prints P(alarm)@median seconds for a candidate that is slower by 0, 5, 10, 20, 50 %, then what the whole gate rules
-about equal arms and how often it alarms at other faults, and whether that is as good as is demanded. `rps` counts the
+Prints P(alarm)@median seconds for a candidate that is slower by 0, 5, 10, 20, 50 %, then how often it alarms at other
+faults, what the whole gate rules (passes included), and whether that is as good as is demanded. `rps` counts the
 requests to both arms. Needs scipy. The noise presets are assumptions, not traces.
+
+The gate's parameters were chosen on loads of the seeds in `CHOSEN_ON`; what is reported comes from others.
 """
 
 from __future__ import annotations
@@ -20,19 +22,23 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import signal, stats
 
-from ci.load.blocks import Blocks, Pairs, cut
+from ci.load.blocks import TRIMMED, Blocks, Pairs, cut
 from ci.load.demands import Demands
 from ci.load.eprocess import Bools, Floats
-from ci.load.sequential import BLOCK_S, COARSE_S, Ruling, Scope, judge_pairs
+from ci.load.sequential import BLOCK_S, COARSE_S, Ruling, Rulings, Scope, judge_pairs
 
 STEP_S = 0.05
 SECONDS = 60.0
 SLOWER = (0.0, 0.05, 0.10, 0.20, 0.50)
+PASSED_AT = (0.0, 0.10, 0.15, 0.20)
 ENDPOINT_MS, ENDPOINT_SHARE = np.array([35.0, 80.0, 190.0]), np.array([0.5, 0.35, 0.15])
 ERROR_RATE = 5e-4
 WARM_UP_S = 3.0
 AT_ONCE = 250
 """Loads that are simulated together."""
+CHOSEN_ON = (1, 2, 3, 5, 7001)
+SEED = 8100
+"""The first of the five seeds (one for each part) that are reported on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +172,18 @@ def blocks_of(loads: Loads, width_s: float) -> Blocks:
         candidate_errors=folded(loads.candidate_failed).sum(2).astype(float),
         baseline_p95=_quantile(b, 0.95),
         candidate_p95=_quantile(c, 0.95),
-        median_log_ratio=_quantile(np.log(c / b), 0.5),
+        typical_log_ratio=_trimmed_mean(np.log(c / b)),
     )
+
+
+def _trimmed_mean(values: Floats) -> Floats:
+    """Along the last axis without NaN, which sorting puts last."""
+    ordered, count = np.sort(values, axis=2), np.count_nonzero(~np.isnan(values), axis=2)
+    cut_off = (count * TRIMMED).astype(int)[..., None]
+    place = np.arange(values.shape[2])
+    kept = (place >= cut_off) & (place < count[..., None] - cut_off)
+    found: Floats = np.where(kept, ordered, 0.0).sum(2) / kept.sum(2)
+    return found
 
 
 def _quantile(values: np.ndarray, share: float) -> np.ndarray:
@@ -222,21 +238,21 @@ def batches(seed: int, runs: int, pairs_per_s: float, noise: str) -> Iterator[Lo
         yield simulate(rng, min(AT_ONCE, runs - begin), pairs_per_s, NOISE[noise])
 
 
-def past_p95(pairs_per_s: float, noise: str) -> float:
-    past = [np.quantile(loads.baseline, 0.95, axis=1) for loads in batches(99, 400, pairs_per_s, noise)]
+def past_p95(seed: int, pairs_per_s: float, noise: str) -> float:
+    past = [np.quantile(loads.baseline, 0.95, axis=1) for loads in batches(seed, 400, pairs_per_s, noise)]
     return float(np.concatenate(past).mean())
 
 
-def alarm_table(runs: int, rps: int, noise: str) -> dict[str, dict[float, Floats]]:
+def alarm_table(seed: int, runs: int, rps: int, noise: str) -> dict[str, dict[float, Floats]]:
     """For each method and slowdown the seconds until each load's alarm, infinite without one."""
     methods: dict[str, Callable[[Loads], Floats]] = {
         f"this gate, {DEMANDS.tolerated:.0%} tolerated": gate_alarms,
-        "fixed p95 at the end": fixed_p95(1.10 * past_p95(rps / 2, noise)),
+        "fixed p95 at the end": fixed_p95(1.10 * past_p95(seed + 4, rps / 2, noise)),
         "Mann-Whitney at the end": mann_whitney,
         "peeking t-test": peeking_t,
     }
     table: dict[str, dict[float, list[Floats]]] = {name: {share: [] for share in SLOWER} for name in methods}
-    for loads in batches(1, runs, rps / 2, noise):
+    for loads in batches(seed, runs, rps / 2, noise):
         for share in SLOWER:
             slower = loads.with_candidate_slower(share)
             for name, method in methods.items():
@@ -244,23 +260,27 @@ def alarm_table(runs: int, rps: int, noise: str) -> dict[str, dict[float, Floats
     return {name: {share: np.concatenate(parts) for share, parts in row.items()} for name, row in table.items()}
 
 
-def whole_gate(runs: int, rps: int, noise: str) -> tuple[dict[str, float], float]:
-    """Share of each ruling about equal arms, and the mean seconds until it."""
-    at, seconds = [], []
-    for loads in batches(2, runs, rps / 2, noise):
-        found = judge_pairs(blocks_of(loads, BLOCK_S), blocks_of(loads, COARSE_S), DEMANDS)
-        at.append(found.last)
-        seconds.append(found.seconds)
-    last = np.concatenate(at)
-    shares = {ruling.name: float((last == ruling).mean()) for ruling in Ruling if (last == ruling).any()}
-    return shares, float(np.concatenate(seconds).mean())
+def whole_gate(seed: int, runs: int, rps: int, noise: str) -> dict[float, tuple[dict[str, float], float]]:
+    """For each slowdown the share of each ruling, and the mean seconds until it."""
+    rulings: dict[float, list[Rulings]] = {}
+    for loads in batches(seed + 1, runs, rps / 2, noise):
+        for share in PASSED_AT:
+            slower = loads.with_candidate_slower(share)
+            found = judge_pairs(blocks_of(slower, BLOCK_S), blocks_of(slower, COARSE_S), DEMANDS)
+            rulings.setdefault(share, []).append(found)
+    return {share: _summed_up(parts) for share, parts in rulings.items()}
 
 
-def other_faults(runs: int, rps: int, noise: str) -> dict[str, Floats]:
+def _summed_up(parts: Sequence[Rulings]) -> tuple[dict[str, float], float]:
+    last, seconds = (np.concatenate(values) for values in zip(*((p.last, p.seconds) for p in parts), strict=True))
+    return {r.name: float((last == r).mean()) for r in Ruling if (last == r).any()}, float(seconds.mean())
+
+
+def other_faults(seed: int, runs: int, rps: int, noise: str) -> dict[str, Floats]:
     """Seconds until the gate's alarm at faults that are no even slowdown."""
     found: dict[str, list[Floats]] = {}
-    for number, loads in enumerate(batches(3, runs, rps / 2, noise)):
-        rng = np.random.default_rng([4, number])
+    for number, loads in enumerate(batches(seed + 2, runs, rps / 2, noise)):
+        rng = np.random.default_rng([seed, number])
         for name, changed in (
             ("10 % of requests x 4", loads.with_slow_tail(rng, 0.10, 4.0)),
             ("2 % errors", loads.with_candidate_failing(rng, 0.02)),
@@ -293,10 +313,10 @@ def singly(loads: Loads, number: int) -> tuple[Ruling, float]:
     return Ruling(int(found.last)), float(found.seconds)
 
 
-def with_endpoints(runs: int, rps: int, noise: str) -> dict[str, Floats]:
+def with_endpoints(seed: int, runs: int, rps: int, noise: str) -> dict[str, Floats]:
     """Seconds until the alarm when endpoints are judged singly too: equal arms, and one of three slower by half."""
     found: dict[str, list[float]] = {}
-    for loads in batches(5, runs, rps / 2, noise):
+    for loads in batches(seed + 3, runs, rps / 2, noise):
         for name, changed in (("A/A", loads), ("one endpoint x 1.5", loads.with_one_slow_endpoint(2, 1.5))):
             for number in range(len(loads.baseline)):
                 ruling, seconds = singly(changed, number)
@@ -305,7 +325,9 @@ def with_endpoints(runs: int, rps: int, noise: str) -> dict[str, Floats]:
     return {name: np.array(parts) for name, parts in found.items()}
 
 
-def demanded(noise: str, alarms: dict[float, Floats], mean_pass_s: float) -> Iterator[tuple[str, bool]]:
+def demanded(
+    noise: str, alarms: dict[float, Floats], faults: dict[str, Floats], mean_pass_s: float
+) -> Iterator[tuple[str, bool]]:
     """Each demand on the gate at 200 requests a second, and whether it is met."""
 
     def share(slower: float) -> float:
@@ -315,9 +337,13 @@ def demanded(noise: str, alarms: dict[float, Floats], mean_pass_s: float) -> Ite
         median = float(np.median(alarms[0.20]))
         yield f"A/A alarms {share(0.0):.4f} <= 0.01", share(0.0) <= 0.01
         yield f"+20 % caught {share(0.20):.4f} >= 0.99", share(0.20) >= 0.99
-        yield f"+20 % at the median after {median:.1f} s <= 8", median <= 8
+        soon = float((alarms[0.20] <= 8).mean())
+        yield f"+20 % at the median after {median:.1f} s <= 8 ({soon:.3f} of the loads by then)", median <= 8
         yield f"+10 % caught {share(0.10):.3f} >= 0.80", share(0.10) >= 0.80
         yield f"A/A passes after {mean_pass_s:.1f} s <= 14 on average", mean_pass_s <= 14
+        for name in (name for name in faults if name.startswith("cold")):
+            wrongly = float(np.isfinite(faults[name]).mean())
+            yield f"{name}: called a regression in {wrongly:.4f} <= 0.01", wrongly <= 0.01
     if noise == "hostile":
         yield f"A/A alarms {share(0.0):.4f} <= 0.015", share(0.0) <= 0.015
 
@@ -334,23 +360,30 @@ def main(arguments: Sequence[str] = ()) -> None:
     parser.add_argument("--singly", type=int, default=300, help="loads judged one by one, with their endpoints")
     parser.add_argument("--rps", type=int, nargs="+", default=[200])
     parser.add_argument("--noise", choices=NOISE, nargs="+", default=["typical", "hostile"])
+    parser.add_argument("--seed", type=int, default=SEED)
     options = parser.parse_args(arguments)
+    seed, seeds = options.seed, range(options.seed, options.seed + 5)
+    if set(seeds) & set(CHOSEN_ON):
+        parser.error(f"the gate's parameters were chosen on the seeds {CHOSEN_ON}: report on others")
+    print(f"seeds {seeds[0]} to {seeds[-1]}; the parameters were chosen on {', '.join(map(str, CHOSEN_ON))}")
     for noise, rps in itertools.product(options.noise, options.rps):
         begun = time.perf_counter()
         print(f"\n{noise} noise, {rps} requests/s over both arms, {options.runs} loads: P(alarm)@median seconds")
         print(f"{'method':28}" + "".join(f"{'A/A' if not share else f'+{share:.0%}':>14}" for share in SLOWER))
-        table = alarm_table(options.runs, rps, noise)
+        table = alarm_table(seed, options.runs, rps, noise)
         for name, row in table.items():
             print(f"{name:28}" + "".join(f"{cell(row[share]):>14}" for share in SLOWER), flush=True)
-        for name, seconds in other_faults(options.runs, rps, noise).items():
+        faults = other_faults(seed, options.runs, rps, noise)
+        for name, seconds in faults.items():
             print(f"this gate, {name:28} {cell(seconds)}", flush=True)
-        for name, seconds in with_endpoints(options.singly, rps, noise).items():
+        for name, seconds in with_endpoints(seed, options.singly, rps, noise).items():
             print(f"this gate, three endpoints judged singly too, {options.singly} loads: {name} {cell(seconds)}")
-        shares, mean_s = whole_gate(options.runs, rps, noise)
-        ruled = ", ".join(f"{name} {share:.4f}" for name, share in shares.items())
-        print(f"whole gate, A/A: {ruled}; {mean_s:.1f} s on average")
+        ruled = whole_gate(seed, options.runs, rps, noise)
+        for slower, (shares, mean_s) in ruled.items():
+            told = ", ".join(f"{name} {share:.4f}" for name, share in shares.items())
+            print(f"whole gate, {f'+{slower:.0%}' if slower else 'A/A'}: {told}; {mean_s:.1f} s on average")
         if rps == 200:
-            for words, met in demanded(noise, next(iter(table.values())), mean_s):
+            for words, met in demanded(noise, next(iter(table.values())), faults, ruled[0.0][1]):
                 print(f"{'met' if met else 'NOT MET':8}{words}")
         print(f"({time.perf_counter() - begun:.0f} s)", flush=True)
 

@@ -109,7 +109,7 @@ async def _trial(session: Session, config: Any, url: str, baseline: str) -> Tria
 
 def trial_in_words(trial: Trial) -> str:
     what = trial.ruling.name.lower().replace("_", " ")
-    return f"{what}, median {_percent(trial.median)}, p95 {_percent(trial.p95)}"
+    return f"{what}, typically {_percent(trial.typical)}, p95 {_percent(trial.p95)}"
 
 
 def in_words(found: Calibration, delta: float) -> str:
@@ -123,7 +123,7 @@ def in_words(found: Calibration, delta: float) -> str:
     return "\n".join(
         (
             f"false alarms: {found.alarms} of {len(found.trials)} runs; the true rate is from {low:.1%} to {high:.1%}",
-            f"placement bias of the median: {_bias(found.median)}",
+            f"placement bias of the typical request: {_bias(found.typical)}",
             f"placement bias of the p95: {_bias(found.p95)}",
             f"proposed delta: {proposed:g}; {advice}",
         )
@@ -136,7 +136,7 @@ def as_dict(found: Calibration) -> dict[str, Any]:
         "runs": len(found.trials),
         "alarms": found.alarms,
         "alarm_rate": {"low": low, "high": high},
-        "median": {"mean": found.median.mean, "spread": found.median.spread},
+        "typical": {"mean": found.typical.mean, "spread": found.typical.spread},
         "p95": {"mean": found.p95.mean, "spread": found.p95.spread},
         "proposed_delta": found.proposed_delta,
     }

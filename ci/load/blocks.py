@@ -11,6 +11,9 @@ from ci.load.eprocess import Bools, Floats
 
 MIN_PAIRS = 8
 """A block with fewer is merged into the next."""
+TRIMMED = 0.15
+"""Share of a block's pairs, at either end, that its typical ratio leaves out. A median would leave out nearly all, and
+need half as many pairs again to be as sure; a plain mean would let a single stall speak for the block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +58,8 @@ class Blocks:
     candidate_errors: Floats
     baseline_p95: Floats
     candidate_p95: Floats
-    median_log_ratio: Floats
-    """Median over the pairs of log(candidate / baseline)."""
+    typical_log_ratio: Floats
+    """What log(candidate / baseline) is for most pairs: its mean without the `TRIMMED` at either end."""
 
     def until(self, end_s: float) -> Blocks:
         """The blocks that ended by then."""
@@ -129,7 +132,12 @@ def _summary(pairs: Pairs, min_pairs: int) -> tuple[float, ...]:
     counts = (len(pairs), pairs.baseline_failed.sum(), pairs.candidate_failed.sum())
     if len(b) < min_pairs:
         return (*counts, np.nan, np.nan, np.nan)
-    return (*counts, _quantile(b, 0.95), _quantile(c, 0.95), _quantile(np.log(c / b), 0.5))
+    return (*counts, _quantile(b, 0.95), _quantile(c, 0.95), _trimmed_mean(np.log(c / b)))
+
+
+def _trimmed_mean(values: Floats) -> float:
+    ordered, cut_off = np.sort(values), int(len(values) * TRIMMED)
+    return float(ordered[cut_off : len(ordered) - cut_off].mean())
 
 
 def _quantile(values: Floats, share: float) -> float:

@@ -32,14 +32,14 @@ class Trial:
     ruling: Ruling
     seconds: float
     """Until the ruling; infinite without one."""
-    median: float
+    typical: float
     """Logarithm of candidate over baseline; NaN when nothing was measured."""
     p95: float
 
     @classmethod
     def of(cls, run: LoadRun) -> Trial:
         whole = of_the_whole(run.standing, worse=False)
-        return cls(run.ruling, run.standing.decided_s, math.log(whole.median.estimate), math.log(whole.p95.estimate))
+        return cls(run.ruling, run.standing.decided_s, math.log(whole.typical.estimate), math.log(whole.p95.estimate))
 
     @property
     def is_alarm(self) -> bool:
@@ -69,13 +69,15 @@ class Calibration:
     """What the trials together tell."""
 
     trials: tuple[Trial, ...]
-    median: Bias
+    typical: Bias
     p95: Bias
 
     @classmethod
     def of(cls, trials: Sequence[Trial]) -> Calibration:
         """From two trials at least that measured something."""
-        return cls(tuple(trials), Bias.of([trial.median for trial in trials]), Bias.of([trial.p95 for trial in trials]))
+        return cls(
+            tuple(trials), Bias.of([trial.typical for trial in trials]), Bias.of([trial.p95 for trial in trials])
+        )
 
     @property
     def alarms(self) -> int:
@@ -89,7 +91,7 @@ class Calibration:
     @property
     def proposed_delta(self) -> float:
         """What `load.regression.delta` should be, so that the placement alone is hardly ever called a regression."""
-        needed = max(self.median.bound, self.p95.bound, LEAST_DELTA)
+        needed = max(self.typical.bound, self.p95.bound, LEAST_DELTA)
         return round(math.ceil(needed / STEP - 1e-9) * STEP, 4)
 
 

@@ -14,10 +14,10 @@ from ci.load.plan import Plan
 from ci.load.referee import Standing
 from ci.load.sequential import Scope, log_e_from_any_start
 
+UNCOUNTABLE = 1e-9
+"""An error rate below this would take years of requests to be shown."""
 LEAST_BLOCKS = 10
 """Blocks without which nothing is ever certified."""
-FINEST = 1e-9
-"""Error rate below which no number of requests that anybody makes would show that it is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Comparison:
     index: int | None
     """Of the endpoint; none for the whole."""
     pairs: int
-    median: Ratio
+    typical: Ratio
     p95: Ratio
     candidate_errors: float
     """Share of requests that failed."""
@@ -66,7 +66,7 @@ class Comparison:
     @property
     def words(self) -> str:
         errors = f"errors {self.candidate_errors:.2%} against {self.baseline_errors:.2%}"
-        return f"median {self.median.words}, p95 {self.p95.words}, {errors}, {self.pairs} pairs"
+        return f"typically {self.typical.words}, p95 {self.p95.words}, {errors}, {self.pairs} pairs"
 
 
 def of_the_whole(standing: Standing, *, worse: bool) -> Comparison:
@@ -87,7 +87,7 @@ def of_endpoints(standing: Standing, plan: Plan) -> tuple[Comparison, ...]:
         worse = bool(len(before)) and bool(before.max() >= math.log(1 / each))
         blocks = _until(scope, standing.decided_s)
         found.append(_comparison(plan.endpoints[index].label, index, blocks, each, worse))
-    return tuple(sorted(found, key=lambda one: (-one.worse, -one.p95.low, -one.median.low, one.label)))
+    return tuple(sorted(found, key=lambda one: (-one.worse, -one.p95.low, -one.typical.low, one.label)))
 
 
 def _comparison(label: str, index: int | None, blocks: Blocks, alpha: float, worse: bool) -> Comparison:
@@ -96,7 +96,7 @@ def _comparison(label: str, index: int | None, blocks: Blocks, alpha: float, wor
         label=label,
         index=index,
         pairs=int(pairs),
-        median=Ratio.of(blocks.median_log_ratio, alpha),
+        typical=Ratio.of(blocks.typical_log_ratio, alpha),
         p95=Ratio.of(blocks.p95_log_ratio, alpha),
         candidate_errors=float(blocks.candidate_errors.sum()) / pairs if pairs else 0.0,
         baseline_errors=float(blocks.baseline_errors.sum()) / pairs if pairs else 0.0,
@@ -127,7 +127,7 @@ def missing(blocks: Blocks, demands: Demands) -> tuple[Missing, ...]:
     found = []
     if demands.relative:
         for name, values, margin in (
-            ("median", blocks.median_log_ratio, demands.median_margin),
+            ("typical latency", blocks.typical_log_ratio, demands.typical_margin),
             ("p95", blocks.p95_log_ratio, demands.p95_margin),
         ):
             wealth = log_e_from_any_start(values, blocks.end_s, math.log1p(margin))
@@ -147,7 +147,7 @@ def missing(blocks: Blocks, demands: Demands) -> tuple[Missing, ...]:
 
 def certifying_requests(errors: int, requests: int, demands: Demands) -> int | None:
     """About how many requests show that the error rate is kept, if they fail as often as those seen; None: never."""
-    if demands.error_rate < FINEST:
+    if demands.error_rate < UNCOUNTABLE:
         return None
     if not errors:
         return clean_requests_needed(demands.error_rate, demands.beta)

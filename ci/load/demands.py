@@ -22,8 +22,8 @@ class Demands(Model):
     """Chance of an alarm without cause."""
     beta: float = 0.02
     """Chance of a pass without merit."""
-    median_margin: float = 0.10
-    """A pass shows that the median has not risen by more than this share, ..."""
+    typical_margin: float = 0.10
+    """A pass shows that the typical ratio has not risen by more than this share, ..."""
     p95_margin: float = 0.20
     """... nor the 95th percentile by more than this."""
     earliest_pass_s: float = EARLIEST_PASS_S
@@ -43,7 +43,7 @@ class Demands(Model):
             tolerated=regression.delta,
             alpha=regression.alpha,
             beta=regression.beta,
-            median_margin=regression.median_margin,
+            typical_margin=regression.typical_margin,
             p95_margin=regression.p95_margin,
             earliest_pass_s=min(EARLIEST_PASS_S, duration_s) if load.profile == "gate" else duration_s,
             cap_s=duration_s,

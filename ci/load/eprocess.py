@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Bets = tuple[tuple[float, float], ...]
 
-LATENCY_BETS: Final[Bets] = tuple((stake, slope) for stake in (0.6, 0.95) for slope in (6.0, 12.0, 48.0))
+LATENCY_BETS: Final[Bets] = tuple((stake, slope) for stake in (0.6, 0.9) for slope in (6.0, 12.0, 36.0))
 """Largest stake and slope of each bet on a logarithm of a ratio: small slopes for noisy loads, large for fine ones."""
 ERROR_BETS: Final[Bets] = tuple((stake, slope) for stake in (0.5, 0.95) for slope in (0.4, 1.5))
 """The same for a difference of two error counts."""

@@ -45,7 +45,7 @@ def _beside_the_baseline(run: LoadRun) -> list[Measure]:
     if not run.paired:
         return []
     whole = comparison.of_the_whole(run.standing, worse=False)
-    margins = {"median": run.demands.median_margin, "p95": run.demands.p95_margin}
+    margins = {"typical latency": run.demands.typical_margin, "p95": run.demands.p95_margin}
     found = [
         Measure(
             name=f"{name} against the baseline",
@@ -53,7 +53,7 @@ def _beside_the_baseline(run: LoadRun) -> list[Measure]:
             unit="%",
             limit=round(margins[name] * 100, 1),
         )
-        for name, ratio in (("median", whole.median), ("p95", whole.p95))
+        for name, ratio in (("typical latency", whole.typical), ("p95", whole.p95))
         if math.isfinite(ratio.estimate)
     ]
     found += [Measure(name="decided after", value=moment.value, unit="s") for moment in _decision(run, 0.0)]
@@ -71,7 +71,7 @@ def _comparison(run: LoadRun) -> Plot | None:
     if not run.paired or not len(blocks.end_s):
         return None
     lines = [
-        _ratio("median", blocks.end_s, blocks.median_log_ratio, run.demands.alpha),
+        _ratio("typical", blocks.end_s, blocks.typical_log_ratio, run.demands.alpha),
         _ratio("95th percentile", blocks.end_s, blocks.p95_log_ratio, run.demands.alpha),
     ]
     return Plot(

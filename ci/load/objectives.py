@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ci.load.blocks import Blocks
 from ci.load.demands import Demands
 from ci.load.eprocess import Bools, Floats, has_reached, log_e, log_e_rate_above, log_e_rate_below
-from ci.load.settling import lasting
+from ci.load.settling import falls, lasting_log_e
 
 UNHEALTHY = 10.0
 """Evidence against the baseline itself from which its environment counts as unhealthy."""
@@ -72,9 +72,11 @@ def _latency(fine_end_s: Floats, felt: Blocks, limit_ms: float, demands: Demands
     def shown(log_wealth: Floats, wealth: float) -> Bools:
         return as_known(has_reached(log_wealth, wealth), when, before=False)
 
+    # Asked of the candidate alone: evidence against the baseline excuses it, so it may not be held back more often.
+    falling = falls(felt.candidate_p95, felt.end_s)
+
     def slow(p95: Floats) -> Floats:
-        excess = np.log(p95 / limit_ms)
-        return np.where(lasting(excess, felt.end_s, 0.0), log_e(excess, 0.0, +1), -np.inf)
+        return lasting_log_e(np.log(p95 / limit_ms), felt.end_s, 0.0, falling)
 
     found = {
         "latency_broken": shown(slow(felt.candidate_p95), 1 / demands.alpha),

@@ -28,7 +28,7 @@ from ci.load.eprocess import (
     log_mean_exp,
 )
 from ci.load.objectives import Objectives, as_known, known_at
-from ci.load.settling import fading_clearly, lasting
+from ci.load.settling import falls, lasting_log_e
 
 BLOCK_S = 0.5
 COARSE_S = 1.0
@@ -37,10 +37,12 @@ LIKE_NEIGHBOURS = 0.3
 """Autocorrelation of neighbouring blocks above which coarse blocks are asked too."""
 LIKE_MINIMUM = 6
 """Blocks below which no autocorrelation is computed."""
-STATISTICS_SHARES = (0.5, 0.25, 0.25)
-"""How the wealth bet on a regression is split over the median, the tail and the errors."""
+STATISTICS_SHARES = (0.6, 0.2, 0.2)
+"""How the wealth bet on a regression is split over the typical request, the tail and the errors."""
 ENDPOINTS_SHARE = 0.1
 """Share of that wealth that is bet on single endpoints, evenly: with it goes the control of multiplicity."""
+SUSPICION = 10.0
+"""Evidence of a regression, of the whole or of one endpoint, that a pass waits for to shrink or to become certain."""
 STARTS_S = (0.0, 6.0, 12.0, 24.0)
 """When, after the warm-up, parts of the wealth begin to be bet on a pass, ..."""
 START_SHARES = (0.85, 0.05, 0.05, 0.05)
@@ -124,7 +126,8 @@ def judge_pairs(
     regression = log_mean_exp([whole, log_mean_exp(apart)], (1 - ENDPOINTS_SHARE, ENDPOINTS_SHARE)) if apart else whole
 
     objectives = Objectives.of(fine, felt, demands)
-    fit = _no_slower(fine, coarse, demands) & objectives.kept & (fine.end_s >= demands.earliest_pass_s)
+    suspected = np.max([whole, *apart], axis=0) >= math.log(SUSPICION)
+    fit = _no_slower(fine, coarse, demands) & objectives.kept & ~suspected & (fine.end_s >= demands.earliest_pass_s)
     capped = fine.end_s >= demands.cap_s - 1e-9
     # The first that holds counts, so a failure goes before a pass in the same block.
     at = np.select(
@@ -146,30 +149,26 @@ def judge_pairs(
 
 
 def _regression(scope: Scope, demands: Demands) -> Floats:
-    """Evidence of a regression after each fine block; less where neighbours resemble each other or it will not last.
-
-    Taking the lesser of two can only make an alarm rarer, so the guarantee of either holds.
-    """
-    fine, coarse = scope.fine, scope.coarse
+    """Evidence of a regression after each fine block: the starting wealth is split over three bets."""
+    fine = scope.fine
     if not demands.relative or not len(fine.end_s):
         return np.zeros(fine.pairs.shape)
-    theta = math.log1p(demands.tolerated)
-    median = lasting(fine.median_log_ratio, fine.end_s, theta)
-    tail = lasting(fine.p95_log_ratio, fine.end_s, theta) & ~fading_clearly(fine.median_log_ratio, fine.end_s)
-    evidence = _bets(fine, theta, median, tail)
-    when = known_at(fine.end_s, coarse.end_s)
-    everything = np.ones(coarse.pairs.shape, bool)
-    coarser = as_known(_bets(coarse, theta, everything, everything), when, before=0.0)
-    return np.where(_alike(fine), np.minimum(evidence, coarser), evidence)
+    theta, alike = math.log1p(demands.tolerated), _alike(fine)
+    when = known_at(fine.end_s, scope.coarse.end_s)
+    all_fall = falls(fine.typical_log_ratio, fine.end_s)
+    tail_falls = all_fall | falls(fine.p95_log_ratio, fine.end_s)
 
+    def slower(values: Floats, coarse: Floats, falling: Bools) -> Floats:
+        """Less where neighbours resemble each other: the lesser of two keeps the guarantee of either."""
+        evidence = lasting_log_e(values, fine.end_s, theta, falling)
+        coarser = as_known(log_e(coarse, theta, +1), when, before=0.0)
+        return np.where(alike, np.minimum(evidence, coarser), evidence)
 
-def _bets(blocks: Blocks, theta: float, median: Bools, tail: Bools) -> Floats:
-    """The starting wealth is split over three bets: on the median, on the tail, and on the errors."""
     return log_mean_exp(
         [
-            np.where(median, log_e(blocks.median_log_ratio, theta, +1), -np.inf),
-            np.where(tail, log_e(blocks.p95_log_ratio, theta, +1), -np.inf),
-            log_e(blocks.error_difference, 0.0, +1, ERROR_BETS),
+            slower(fine.typical_log_ratio, scope.coarse.typical_log_ratio, all_fall),
+            slower(fine.p95_log_ratio, scope.coarse.p95_log_ratio, tail_falls),
+            log_e(fine.error_difference, 0.0, +1, ERROR_BETS),
         ],
         STATISTICS_SHARES,
     )
@@ -181,9 +180,9 @@ def _no_slower(fine: Blocks, coarse: Blocks, demands: Demands) -> Bools:
         return np.ones(fine.pairs.shape, bool)
 
     def shown(blocks: Blocks) -> Bools:
-        median = log_e_from_any_start(blocks.median_log_ratio, blocks.end_s, math.log1p(demands.median_margin))
+        typical = log_e_from_any_start(blocks.typical_log_ratio, blocks.end_s, math.log1p(demands.typical_margin))
         tail = log_e_from_any_start(blocks.p95_log_ratio, blocks.end_s, math.log1p(demands.p95_margin))
-        return has_reached(median, 1 / demands.beta) & has_reached(tail, 1 / demands.beta)
+        return has_reached(typical, 1 / demands.beta) & has_reached(tail, 1 / demands.beta)
 
     when = known_at(fine.end_s, coarse.end_s)
     coarser: Bools = as_known(shown(coarse), when, before=False)
@@ -197,7 +196,7 @@ def log_e_from_any_start(values: Floats, end_s: Floats, theta: float) -> Floats:
 
 
 def _alike(blocks: Blocks) -> Bools:
-    return _resembles_neighbour(blocks.median_log_ratio) | _resembles_neighbour(blocks.p95_log_ratio)
+    return _resembles_neighbour(blocks.typical_log_ratio) | _resembles_neighbour(blocks.p95_log_ratio)
 
 
 def _resembles_neighbour(values: Floats) -> Bools:

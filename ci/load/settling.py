@@ -1,61 +1,49 @@
 """Is a difference there to stay? A candidate that has only just started is slow for a while: that is no regression.
 
-Pure. Conditions that hold an alarm back can only make it rarer, so the guarantee of the evidence stays as it is.
+Pure. Whatever is held back here only makes an alarm rarer, so the guarantee of the evidence stays as it is.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from ci.load.eprocess import Bools, Floats
+from ci.load.eprocess import Bools, Floats, log_e
 
 EARLIEST_S = 6.0
-"""No latency is called a regression sooner: a start that takes until then is still a start."""
-SETTLED_S = 20.0
-"""From here on a falling trend is no cold start any more."""
-MINIMUM = 6
-"""Blocks below which there is no trend."""
-FALLING = -0.5
-"""t-statistic of the slope below which a difference fades, if it will be gone when as much time has passed again."""
-CLEARLY_FALLING = -1.5
+"""No latency is called a regression sooner."""
+OVER_S = 10.0
+"""By then a cold start is over: where a difference falls, only later blocks are evidence."""
+WATCHED_S = 20.0
+"""What falls later than this is no cold start, so the trend stays what it was."""
+FALLING = 0.5
+"""Kendall's statistic from which values fall, in standard deviations of what chance does to values that do not. So
+low because an error is cheap on this side (some seconds until later blocks alone are evidence enough)."""
 
 
-def lasting(values: Floats, end_s: Floats, theta: float) -> Bools:
-    """After each block: has the difference lasted until now, and is it not about to vanish?
+def lasting_log_e(values: Floats, end_s: Floats, theta: float, falling: Bools) -> Floats:
+    """`log_e` for values above theta, as far as they are there to stay.
 
-    It has lasted when the mean of the later half of the blocks is above theta. It is about to vanish when the straight
-    line through the blocks so far falls below theta before as many blocks again have passed.
+    Nothing before `EARLIEST_S`; and where the values are falling, no more than the blocks after `OVER_S` show alone.
     """
-    x = np.where(np.isnan(values), 0.0, values)
-    level, slope, t = _line(x)
-    k = np.arange(1, x.shape[-1] + 1)
-    ahead = level + slope * (2 * k - (k - 1) / 2)
-    fading = (t < FALLING) & (ahead < theta) & (end_s < SETTLED_S)
-    late: Bools = (end_s >= EARLIEST_S) & (k >= MINIMUM)
-    return late & ~fading & (_later_half(x) > theta)
+    whole = log_e(values, theta, +1)
+    later = log_e(np.where(end_s > OVER_S, values, np.nan), theta, +1)
+    lasting = np.where(falling, np.minimum(whole, later), whole)
+    return np.where(end_s >= EARLIEST_S, lasting, -np.inf)
 
 
-def fading_clearly(values: Floats, end_s: Floats) -> Bools:
-    """After each block: do the values fall, as after a cold start?"""
-    falling: Bools = _line(np.where(np.isnan(values), 0.0, values))[2] < CLEARLY_FALLING
-    return falling & (end_s < SETTLED_S)
+def falls(values: Floats, end_s: Floats) -> Bools:
+    """After each block: have the values fallen since the beginning, by the order of all pairs of blocks so far?
 
-
-def _line(x: Floats) -> tuple[Floats, Floats, Floats]:
-    """Least squares over the blocks so far: mean, slope per block, and the slope's t-statistic."""
-    k = np.arange(1, x.shape[-1] + 1)
-    when = k - 1.0
-    mean = x.cumsum(-1) / k
-    spread = np.maximum(k * (k * k - 1) / 12, 1e-12)  # Σ (when − mean when)²
-    slope = ((x * when).cumsum(-1) - mean * when.cumsum()) / spread
-    left = np.maximum((x * x).cumsum(-1) - k * mean**2 - slope**2 * spread, 1e-12)
-    t: Floats = slope / np.sqrt(left / np.maximum(k - 2, 1) / spread)
-    return mean, slope, t
-
-
-def _later_half(x: Floats) -> Floats:
-    """Mean of the later half of the blocks so far."""
-    k = np.arange(1, x.shape[-1] + 1)
-    sums = np.concatenate([np.zeros_like(x[..., :1]), x.cumsum(-1)], -1)
-    half: Floats = (sums[..., 1:] - sums[..., k // 2]) / (k - k // 2)
-    return half
+    Kendall, A New Measure of Rank Correlation, 1938: only the order counts, so no stall can hide a trend or make one.
+    """
+    watched = int(np.searchsorted(end_s, WATCHED_S + 1e-9, side="right"))
+    first = values[..., :watched]
+    if not watched:
+        return np.zeros(values.shape, bool)
+    lower_now = np.nan_to_num(np.sign(first[..., :, None] - first[..., None, :]))
+    pairs_that_fall = np.triu(lower_now).sum(-2).cumsum(-1)
+    k = np.arange(1, watched + 1)
+    deviation = np.sqrt(k * (k - 1) * (2 * k + 5) / 18)
+    falling = pairs_that_fall > FALLING * deviation
+    stays = np.repeat(falling[..., -1:], values.shape[-1] - watched, -1)
+    return np.concatenate([falling, stays], -1)

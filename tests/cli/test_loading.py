@@ -53,10 +53,9 @@ def test_a_file_that_is_none_of_ours_is_told_so(tmp_path: Path) -> None:
     assert gonogo("load", "judge", cwd=tmp_path).returncode == 2
 
 
-@pytest.mark.alone
 async def test_calibrating_proposes_a_tolerance(tmp_path: Path) -> None:
     (tmp_path / "gonogo.yaml").write_text(
-        "target: {production: 'https://app.example'}\nload: {users: 10, rate: 10, warm_up: 300ms, duration: 6s}\n"
+        "target: {production: 'https://app.example'}\nload: {users: 10, rate: 10, warm_up: 300ms, duration: 2s}\n"
     )
     async with serving({"*": answers("ok")}) as one, serving({"*": answers("ok")}) as other:
         done = await asyncio.to_thread(

@@ -10,8 +10,6 @@ from ci.load.recording import Failure
 from ci.model import CheckResult, Outcome, StageReport
 from tests.load.test_stage import OK, of
 
-pytestmark = pytest.mark.alone
-
 # The time-out is longer than an answer ever takes here, and the load longer than any of these tests needs.
 LOAD = "users: 40, rate: 2.5, warm_up: 300ms, duration: 60s, request_timeout: 2s, slo: {p95_ms: 1000}"
 BROKEN = b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n"
@@ -41,10 +39,7 @@ def failed(report: StageReport) -> dict[str, CheckResult]:
     return {result.spec.id: result for result in report.results if result.outcome is Outcome.FAIL}
 
 
-@pytest.mark.parametrize(
-    ("candidate", "failure"),
-    [(fails_fast, Failure.SERVER), (hangs, Failure.TIMEOUT), (resets, Failure.CLOSED)],
-)
+@pytest.mark.parametrize(("candidate", "failure"), [(fails_fast, Failure.SERVER), (hangs, Failure.TIMEOUT)])
 async def test_a_candidate_that_breaks_is_never_faster(serve, load, candidate, failure):
     target, baseline = await serve(candidate), await serve(steady)
     report = await load(target.url, LOAD, baseline=baseline.url, timeout_s=45)

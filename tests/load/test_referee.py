@@ -36,7 +36,7 @@ def test_it_rules_the_same_live_and_afterwards(seed, cuts, slower):
     one, other = live.standing(), fed(rows)
     assert one.ruling == other.ruling and one.decided_s == other.decided_s
     assert (one.rulings.at == other.rulings.at).all()
-    assert np.array_equal(one.blocks.median_log_ratio, other.blocks.median_log_ratio, equal_nan=True)
+    assert np.array_equal(one.blocks.typical_log_ratio, other.blocks.typical_log_ratio, equal_nan=True)
 
 
 def test_it_ends_the_load_with_words_and_soon():

@@ -160,9 +160,9 @@ def test_failed_pairs_count_as_errors_and_not_as_latencies():
     fast = np.where(failed, 0.1, 100.0)
     blocks = cut(Pairs(start, np.full(20, 50.0), fast, np.zeros(20, bool), failed, ~failed), 0.5, until_s=1.0)
     assert blocks.candidate_errors[0] == 5
-    assert blocks.median_log_ratio[0] == pytest.approx(math.log(2))
+    assert blocks.typical_log_ratio[0] == pytest.approx(math.log(2))
     all_failed = Pairs(start, fast, fast, ~failed | failed, ~failed | failed, failed & ~failed)
-    assert np.isnan(cut(all_failed, 0.5, until_s=1.0).median_log_ratio[0])
+    assert np.isnan(cut(all_failed, 0.5, until_s=1.0).typical_log_ratio[0])
 
 
 @given(st.lists(st.floats(-1, 1), min_size=6, max_size=40))
@@ -173,6 +173,33 @@ def test_resemblance_of_neighbours_is_the_autocorrelation_at_lag_one(values):
     covariance = float((d[1:] * d[:-1]).sum())
     if variance > 1e-6 and abs(covariance / variance - 0.3) > 1e-6:
         assert bool(_resembles_neighbour(x)[-1]) == (covariance / variance > 0.3)
+
+
+@given(st.integers(0, 1000), st.floats(-0.5, 0.5), st.floats(0, 0.3))
+@settings(max_examples=20, deadline=None)
+def test_swapping_the_arms_turns_every_block_round(seed, slower, fails):
+    """So arms that are alike make blocks that are symmetric about zero, which is all that the evidence asks for."""
+    pairs = some_pairs(seed, slower=slower, candidate_fails=fails, seconds=5)
+    swapped = Pairs(
+        pairs.start_s,
+        pairs.candidate_ms,
+        pairs.baseline_ms,
+        pairs.candidate_failed,
+        pairs.baseline_failed,
+        pairs.timed,
+    )
+    one, other = cut(pairs, BLOCK_S, until_s=5), cut(swapped, BLOCK_S, until_s=5)
+    assert one.typical_log_ratio == pytest.approx(-other.typical_log_ratio)
+    assert one.p95_log_ratio == pytest.approx(-other.p95_log_ratio)
+    assert (one.error_difference == -other.error_difference).all()
+
+
+def test_a_few_slow_requests_do_not_speak_for_a_block():
+    start, ms = np.linspace(0, 0.49, 40), np.full(40, 50.0)
+    no = np.zeros(40, bool)
+    slow = np.where(np.arange(40) < 5, 5000.0, ms * 1.2)
+    block = cut(Pairs(start, ms, slow, no, no, ~no), 0.5, until_s=0.5)
+    assert block.typical_log_ratio[0] == pytest.approx(math.log(1.2))
 
 
 def test_blocks_that_resemble_their_neighbours_need_more_evidence():
@@ -189,5 +216,5 @@ def test_blocks_that_resemble_their_neighbours_need_more_evidence():
     )
     fine, coarse = cut(swung, BLOCK_S, until_s=60), cut(swung, COARSE_S, until_s=60)
     theta = math.log1p(DEMANDS.tolerated)
-    assert log_e(fine.median_log_ratio, theta, +1).max() > log_e(coarse.median_log_ratio, theta, +1).max()
-    assert _resembles_neighbour(fine.median_log_ratio).any()
+    assert log_e(fine.typical_log_ratio, theta, +1).max() > log_e(coarse.typical_log_ratio, theta, +1).max()
+    assert _resembles_neighbour(fine.typical_log_ratio).any()

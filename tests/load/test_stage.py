@@ -15,8 +15,6 @@ from ci.engine.http import BYPASS_HEADER, USER_AGENT
 from ci.load import generator
 from ci.model import CheckResult, ErrorKind, Outcome, StageReport
 
-pytestmark = pytest.mark.alone
-
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 LOAD = "users: 20, rate: 8, warm_up: 300ms, duration: 1s, request_timeout: 1s, min_requests: 60, inconclusive: accept"
 
@@ -37,6 +35,7 @@ def errors(report: StageReport) -> set[ErrorKind | None]:
     return {result.error.kind if result.error else None for result in report.results}
 
 
+@pytest.mark.alone
 async def test_a_healthy_target_passes(serve, load):
     target = await serve(healthy)
     scenarios = "scenarios: [{path: /a, weight: 3, headers: {X-Kind: a}}, {path: /b, method: POST, body: {q: 1}}]"
@@ -62,6 +61,7 @@ async def test_a_healthy_target_passes(serve, load):
     assert not any(BYPASS_HEADER in head for head in target.heads)
 
 
+@pytest.mark.alone
 async def test_a_slow_target_breaks_the_latency_objective(serve, load):
     async def slow(number: int, head: str) -> bytes:
         await asyncio.sleep(0.15 if head.startswith("GET /slow") else 0)
@@ -76,12 +76,13 @@ async def test_a_slow_target_breaks_the_latency_objective(serve, load):
     assert of(report, "load/error-rate").outcome is Outcome.PASS
 
 
+@pytest.mark.alone
 async def test_a_frozen_load_generator_is_not_the_targets_fault(serve, load):
     """Freezing the generator makes its requests late, and none of that is counted as the target's latency."""
     frozen = asyncio.Event()
 
     async def freezing(number: int, head: str) -> bytes:
-        if number == 200:
+        if number == 100:
             [locust] = [c for c in psutil.Process().children(recursive=True) if "locust" in c.cmdline()]
             locust.suspend()
             asyncio.get_running_loop().call_later(0.6, locust.resume)
@@ -89,11 +90,12 @@ async def test_a_frozen_load_generator_is_not_the_targets_fault(serve, load):
         return OK
 
     target = await serve(freezing)
-    report = await load(target.url, f"{LOAD.replace('duration: 1s', 'duration: 3s')}, slo: {{p95_ms: 300}}")
+    report = await load(target.url, f"{LOAD.replace('duration: 1s', 'duration: 2s')}, slo: {{p95_ms: 300}}")
     assert frozen.is_set()
     assert of(report, "load/latency").outcome is not Outcome.FAIL
 
 
+@pytest.mark.alone
 async def test_a_target_that_answers_one_at_a_time_is_slow_however_few_it_answers(serve, load):
     one_at_a_time = asyncio.Lock()
 
@@ -105,30 +107,22 @@ async def test_a_target_that_answers_one_at_a_time_is_slow_however_few_it_answer
     target = await serve(locked)
     report = await load(target.url, f"{LOAD}, slo: {{p95_ms: 400}}")
     assert of(report, "load/latency").outcome is Outcome.FAIL
-    assert of(report, "load/volume").outcome is Outcome.ERROR
+    volume = of(report, "load/volume")
+    assert volume.outcome is Outcome.ERROR
+    assert "the target is too slow for this load" in str(volume.error)
 
 
 async def test_failing_requests_break_the_error_objective(serve, load):
-    async def failing(number: int, head: str) -> bytes:
-        return b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n" if number % 20 == 0 else OK
+    async def failing(number: int, head: str) -> bytes | None:
+        return {0: b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n", 7: None}.get(number % 14, OK)
 
     target = await serve(failing)
-    report = await load(target.url)
-    rate = of(report, "load/error-rate")
+    rate = of(await load(target.url), "load/error-rate")
     assert rate.outcome is Outcome.FAIL
     assert "server error (5xx)" in rate.findings[0].message
+    assert "connection closed without an answer" in rate.findings[0].message
     assert "GET /: answered 500" in rate.evidence[0].excerpt
-    assert of(report, "load/latency").outcome is Outcome.PASS
-
-
-async def test_a_connection_that_closes_is_not_retried_in_secret(serve, load):
-    async def closing(number: int, head: str) -> bytes | None:
-        return None if number % 10 == 0 else OK
-
-    target = await serve(closing)
-    report = await load(target.url)
-    assert "connection closed without an answer" in of(report, "load/error-rate").findings[0].message
-    assert len(target.heads) <= 208
+    assert len(target.heads) <= 208, "a connection that closes was retried in secret"
 
 
 async def test_a_target_that_never_answers_is_a_timeout(serve, load):
@@ -137,14 +131,15 @@ async def test_a_target_that_never_answers_is_a_timeout(serve, load):
         return OK
 
     target = await serve(hanging)
-    report = await load(target.url)
+    report = await load(target.url, LOAD.replace("request_timeout: 1s", "request_timeout: 500ms"))
     assert errors(report) == {ErrorKind.TIMEOUT}
-    assert "no answer within 1 s" in str(of(report, "load/latency").error)
+    assert "no answer within 0.5 s" in str(of(report, "load/latency").error)
 
 
+@pytest.mark.alone
 async def test_a_target_that_hangs_half_way_counts_as_slow_and_failing(serve, load):
     async def hanging(number: int, head: str) -> bytes:
-        if number > 130:
+        if number > 100:
             await asyncio.Event().wait()
         return OK
 
@@ -175,30 +170,15 @@ async def test_nobody_there(load, unused_tcp_port):
     assert errors(report) == {ErrorKind.UNREACHABLE}
 
 
-@pytest.mark.parametrize(
-    ("answer", "kind", "words"),
-    [
-        (b"HTTP/1.1 429 Slow\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n", ErrorKind.RATE_LIMITED, "Retry-After: 7"),
-        (
-            b"HTTP/1.1 403 No\r\nx-vercel-mitigated: challenge\r\nContent-Length: 0\r\n\r\n",
-            ErrorKind.CHALLENGED,
-            "x-vercel-mitigated: challenge",
-        ),
-        (
-            b"HTTP/1.1 302 Found\r\nLocation: https://vercel.com/sso-api?url=x\r\nContent-Length: 0\r\n\r\n",
-            ErrorKind.LOGIN_WALL,
-            "VERCEL_AUTOMATION_BYPASS_SECRET",
-        ),
-    ],
-)
-async def test_somebody_else_answers(serve, load, answer, kind, words):
-    async def interfering(number: int, head: str) -> bytes:
-        return answer if number > 30 else OK
+async def test_nobody_is_loaded_in_the_applications_place(serve, load):
+    async def walled(number: int, head: str) -> bytes:
+        wall = b"HTTP/1.1 302 Found\r\nLocation: https://vercel.com/sso-api?url=x\r\nContent-Length: 0\r\n\r\n"
+        return wall if number > 30 else OK
 
-    target = await serve(interfering)
+    target = await serve(walled)
     report = await load(target.url, LOAD.replace("duration: 1s", "duration: 60s"), timeout_s=50)
-    assert errors(report) == {kind}
-    assert words in str(of(report, "load/volume").error)
+    assert errors(report) == {ErrorKind.LOGIN_WALL}
+    assert "VERCEL_AUTOMATION_BYPASS_SECRET" in str(of(report, "load/volume").error)
     assert len(target.heads) < 100, "the target was pressed on"
 
 
@@ -220,38 +200,15 @@ async def test_tls_is_verified(serve, load, tmp_path):
     authority = trustme.CA()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("localhost").configure_cert(context)
-    target = await serve(healthy, context)
-
-    stranger = await load(target.url)
-    assert errors(stranger) == {ErrorKind.UNREACHABLE}
-    assert "certificate verify failed" in str(of(stranger, "load/latency").error)
-    assert not target.heads
-
+    distrusted, target = await serve(healthy, context), await serve(healthy, context)
     trusted = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(trusted))
-    report = await load(target.url, SSL_CERT_FILE=str(trusted))
-    assert report.outcome is Outcome.PASS
-
-
-async def test_too_few_requests_decide_nothing(serve, load):
-    target = await serve(healthy)
-    report = await load(target.url, LOAD.replace("min_requests: 60", "min_requests: 1000"))
-    assert Outcome.PASS not in outcomes(report).values()
-    assert errors(report) == {ErrorKind.NOT_REACHED, ErrorKind.NO_DATA, None}
-    assert "at least 1000 are wanted" in str(of(report, "load/volume").error)
-
-
-async def test_users_that_wait_do_not_reach_the_load(serve, load):
-    async def slow(number: int, head: str) -> bytes:
-        await asyncio.sleep(0.4)
-        return OK
-
-    target = await serve(slow)
-    report = await load(target.url, f"{LOAD}, slo: {{p95_ms: 9000}}")
-    volume = of(report, "load/volume")
-    assert volume.outcome is Outcome.ERROR
-    assert "the target is too slow for this load" in str(volume.error)
-    assert of(report, "load/latency").outcome is Outcome.ERROR, "a good value at a fraction of the load is no pass"
+    stranger, report = await asyncio.gather(load(distrusted.url), load(target.url, SSL_CERT_FILE=str(trusted)))
+    assert errors(stranger) == {ErrorKind.UNREACHABLE}
+    assert "certificate verify failed" in str(of(stranger, "load/latency").error)
+    assert not distrusted.heads
+    assert {measure.name: measure.value for measure in report.measures}["error rate"] == 0
+    assert target.heads
 
 
 @pytest.mark.parametrize(
@@ -267,7 +224,8 @@ async def test_a_broken_generator_is_never_a_pass(serve, load, tmp_path, monkeyp
     broken = tmp_path / "broken.py"
     broken.write_text(code)
     monkeypatch.setattr(generator, "LOCUSTFILE", broken)
-    monkeypatch.setattr(generator, "STARTUP_S", 3.0)
+    if kind is ErrorKind.TIMEOUT:
+        monkeypatch.setattr(generator, "STARTUP_S", 0.5)
     target = await serve(healthy)
     report = await load(target.url, LOAD.replace("duration: 1s", "duration: 500ms"))
     assert errors(report) == {kind}
@@ -294,8 +252,8 @@ async def test_without_locust(load, monkeypatch):
 async def test_settings_of_the_machine_do_not_reach_locust(serve, load, tmp_path):
     (tmp_path / ".locust.conf").write_text("users = 1\ntags = nothing\n")
     target = await serve(healthy)
-    report = await load(target.url, HOME=str(tmp_path), LOCUST_EXCLUDE_TAGS="x", LOCUST_HOST="http://127.0.0.1:9")
-    assert report.outcome is Outcome.PASS, "one user alone would not have reached the load"
+    await load(target.url, HOME=str(tmp_path), LOCUST_EXCLUDE_TAGS="x", LOCUST_HOST="http://127.0.0.1:9")
+    assert len(target.heads) > 30, "one user alone sends 10 requests"
 
 
 async def test_an_interrupted_load_leaves_nothing_behind(serve, load):

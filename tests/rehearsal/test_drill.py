@@ -37,12 +37,22 @@ def flaws(*, under_load: bool) -> list[Flaw]:
     return [flaw for flaw in all_flaws() if (flaw.stage in pipeline.ALONE) is under_load]
 
 
+UNDER_LOAD: dict[str, dict[str, object]] = {
+    # Few users leave little under way when the time is up.
+    "slow-under-load": {"duration": timedelta(seconds=3), "users": 10, "rate": 10.0},
+    "errors-under-load": {"duration": timedelta(seconds=3)},
+    "slows-with-time": {"duration": timedelta(seconds=4)},
+    # Few errors take many requests to be certain of.
+    "few-errors": {"rate": 5.0},
+}
+"""What makes the load just long enough for a flaw to be certain; by itself it ends when it is."""
+
+
 @pytest.mark.alone
 @pytest.mark.parametrize("flaw", flaws(under_load=True), ids=lambda flaw: flaw.name)
 def test_load_notices(flaw: Flaw, scene: Scene, loop: asyncio.AbstractEventLoop, tmp_path: Path) -> None:
-    # Beside a baseline it ends as soon as it is certain; few errors take longest.
-    duration = timedelta(seconds=40 if flaw.check == "load/regression" else 12)
-    load = scene.config.load.model_copy(update={"warm_up": timedelta(seconds=1), "duration": duration})
+    brief = {"warm_up": timedelta(milliseconds=500), "duration": timedelta(seconds=40)}
+    load = scene.config.load.model_copy(update=brief | UNDER_LOAD.get(flaw.name, {}))
     short = dataclasses.replace(scene, config=scene.config.model_copy(update={"load": load}))
     drilled = loop.run_until_complete(drill_one(short, flaw, tmp_path))
     assert (drilled.decision, drilled.failed) == (Decision.NO_GO, (flaw.check,))

@@ -41,8 +41,8 @@ class Regression(Section):
     delta: float = Field(default=0.05, ge=0, lt=1, description="A regression up to this share is nobody's concern.")
     alpha: float = Field(default=0.01, gt=0, lt=0.5, description="Chance of an alarm without cause.")
     beta: float = Field(default=0.02, gt=0, lt=0.5, description="Chance of a pass without merit.")
-    median_margin: float = Field(
-        default=0.10, gt=0, lt=1, description="A pass shows that the median has risen by less than this share."
+    typical_margin: float = Field(
+        default=0.10, gt=0, lt=1, description="A pass shows that a typical request is slower by less than this share."
     )
     p95_margin: float = Field(
         default=0.20, gt=0, lt=1, description="A pass shows that the 95th percentile has risen by less than this share."

@@ -51,8 +51,8 @@ UNDER_LOAD: dict[str, dict[str, object]] = {
 @pytest.mark.alone
 @pytest.mark.parametrize("flaw", flaws(under_load=True), ids=lambda flaw: flaw.name)
 def test_load_notices(flaw: Flaw, scene: Scene, loop: asyncio.AbstractEventLoop, tmp_path: Path) -> None:
-    brief = {"warm_up": timedelta(milliseconds=500), "duration": timedelta(seconds=40)}
-    load = scene.config.load.model_copy(update=brief | UNDER_LOAD.get(flaw.name, {}))
+    brief = {"warm_up": timedelta(milliseconds=500), **UNDER_LOAD.get(flaw.name, {})}
+    load = scene.config.load.model_copy(update=brief)
     short = dataclasses.replace(scene, config=scene.config.model_copy(update={"load": load}))
     drilled = loop.run_until_complete(drill_one(short, flaw, tmp_path))
     assert (drilled.decision, drilled.failed) == (Decision.NO_GO, (flaw.check,))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import tempfile
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.workflows.playing import Played, play
-from tests.workflows.scenario import Scenario
+from tests.workflows.playing import Played, Player
 from tests.workflows.scenarios import SCENARIOS
 
 AT_ONCE = 2
@@ -25,18 +25,21 @@ async def main(words: list[str], keep: Path | None) -> int:
         print(f"no scenario's name holds {' or '.join(words)}; there are: {', '.join(item.name for item in SCENARIOS)}")
         return 2
     print(ROW.format("scenario", "jobs (✗ failed)", "verdict", "serving", "seconds"))
-    room = asyncio.Semaphore(AT_ONCE)
-
-    async def one(scenario: Scenario, folder: Path) -> list[Played]:
-        async with room:
-            return await play(scenario, folder)
-
+    waiting = deque(enumerate(chosen))
     played: list[Played] = []
+
+    async def some(folder: Path) -> None:
+        async with Player(folder) as player:
+            while waiting:
+                place, scenario = waiting.popleft()
+                for item in await player.play(scenario, folder / f"{place:02}"):
+                    played.append(item)
+                    print("\n    ✗ ".join([_row(item), *item.problems]), flush=True)
+
     with _folder(keep) as folder:
-        for coming in asyncio.as_completed([one(item, folder / f"{n:02}") for n, item in enumerate(chosen)]):
-            for item in await coming:
-                played.append(item)
-                print("\n    ✗ ".join([_row(item), *item.problems]), flush=True)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(AT_ONCE):
+                group.create_task(some(folder))
     wrong = sum(bool(item.problems) for item in played)
     print(f"{len(played)} runs, {f'{wrong} not as they must be' if wrong else 'all as they must be'}")
     return 1 if wrong else 0

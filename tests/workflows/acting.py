@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import platform
 import re
 import sys
 import time
@@ -106,6 +107,8 @@ def _arguments(what: Act, folder: Path) -> Iterator[str]:
     environ = {
         "STANDIN_FOLDER": str(folder),
         "STANDIN_PYTHON": sys.executable,
+        "STANDIN_BASE_PYTHON": sys._base_executable,  # type: ignore[attr-defined]  # without the tests' packages
+        "STANDIN_PYTHON_VERSION": platform.python_version(),
         "STANDIN_TESTS": str(STANDINS.parents[2]),
         "STANDIN_REPOSITORY": str(what.repository.folder),
         # Steps get a terminal under act and none on GitHub's runners.

@@ -59,6 +59,13 @@ class Hub:
         for kept in (self.asked, self.unknown, self.statuses):
             kept.clear()
 
+    def empty(self) -> None:
+        """Everything: what was told, and what people see."""
+        self.forget()
+        for kept in (self.issues, self.comments, self.deployments, self.deployment_statuses, self.labels):
+            kept.clear()
+        self.oidc_token = ""
+
     @property
     def open_issues(self) -> list[Json]:
         """The issues that are open."""

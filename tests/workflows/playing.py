@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import tempfile
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import yaml
+from typing import Any, Self
 
 from tests.workflows.acting import Act, act
 from tests.workflows.events import PULL, ByHand, Pull
@@ -34,25 +34,55 @@ class Played:
     problems: list[str] = field(default_factory=list)
 
 
-async def play(scenario: Scenario, folder: Path) -> list[Played]:
-    """Play it, and what follows it in the same world."""
-    demo = {"demo/gonogo.yaml": yaml.safe_dump(json.loads(json.dumps(DEMO_CONFIG)))}
-    async with a_world(folder, config_of(scenario), files={**demo, **scenario.files}) as world:
-        world.commit("candidate", _flaws(scenario))
-        subject = await _deployed(scenario, world)
-        played = [await _play(scenario, world, subject, folder / "1")]
-        while then := played[-1].scenario.then:
-            last, here = folder / str(len(played)), folder / str(len(played) + 1)
-            # A rerun finds its own artifacts; any other run finds them by the number of the run that left them.
-            rerun = then.environ.get("GITHUB_RUN_ATTEMPT", "1") != "1"
-            kept = here / "artifacts" if rerun else here / "runs" / "1"
-            shutil.copytree(last / "artifacts", kept)
-            if then.interrupted:
-                _cut_short(kept / "journal" / "release.json")
-            await world.control.delete("/writes")
-            world.hub.forget()
-            played.append(await _play(then, world, subject, here))
-        return played
+class Player:
+    """Plays one scenario after the other. Those that leave production alone have a world in common, started once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._stack = AsyncExitStack()
+        self._shared: World | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *told: object) -> None:
+        await self._stack.aclose()
+
+    async def play(self, scenario: Scenario, folder: Path) -> list[Played]:
+        """Play it, and what follows it in the same world; what the runs leave behind goes to `folder`."""
+        if not scenario.leaves_production_alone:
+            async with a_world(folder / "world") as world:
+                return await _play_all(scenario, world, folder)
+        if self._shared and not await self._shared.is_as_at_first():
+            await self._stack.aclose()  # a scenario went wrong; the next one is not to suffer for it
+            self._shared = None
+        if self._shared is None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            here = Path(tempfile.mkdtemp(prefix="world-", dir=self._folder))
+            self._shared = await self._stack.enter_async_context(a_world(here / "world"))
+        return await _play_all(scenario, self._shared, folder)
+
+
+async def _play_all(scenario: Scenario, world: World, folder: Path) -> list[Played]:
+    configs = {"gonogo.yaml": config_of(scenario), "demo/gonogo.yaml": {**DEMO_CONFIG, **scenario.demo}}
+    files = {**{name: world.config(told) for name, told in configs.items()}, **scenario.files}
+    await world.begin()
+    # The name makes it another commit than any before it, even within the same second.
+    world.commit(f"candidate: {scenario.name}", _flaws(scenario), files)
+    subject = await _deployed(scenario, world)
+    played = [await _play(scenario, world, subject, folder / "1")]
+    while (then := played[-1].scenario.then) and not played[-1].problems:
+        last, here = folder / str(len(played)), folder / str(len(played) + 1)
+        # A rerun finds its own artifacts; any other run finds them by the number of the run that left them.
+        rerun = then.environ.get("GITHUB_RUN_ATTEMPT", "1") != "1"
+        kept = here / "artifacts" if rerun else here / "runs" / "1"
+        shutil.copytree(last / "artifacts", kept)
+        if then.interrupted:
+            _cut_short(kept / "journal" / "release.json")
+        await world.control.delete("/writes")
+        world.hub.forget()
+        played.append(await _play(then, world, subject, here))
+    return played
 
 
 async def _play(scenario: Scenario, world: World, subject: str | None, folder: Path) -> Played:

@@ -9,9 +9,9 @@ from typing import Any, Literal
 from tests.workflows.events import Event
 
 FROM_THE_NETWORK = ("security/python-dependencies", "security/node-dependencies")
-SECRETS = ("security/secrets-tree", "security/secrets-history")
-"""Scanners that take a second each; the scheduled scans run them."""
-ELSEWHERE = ("requirements/*", "demo/*", ".github/*", "gonogo.yaml")
+DEAR = ("security/secrets-tree", "security/secrets-history", "security/python-code")
+"""Scanners that take up to a second each; the scheduled scans run them."""
+ELSEWHERE = ("requirements/*", "demo/*", ".github/actions/*", ".github/workflows/[!g]*", "gonogo.yaml")
 """One small part of the tree shows as much as the whole."""
 CONFIG: Mapping[str, Any] = {
     "version": 1,
@@ -33,27 +33,46 @@ CONFIG: Mapping[str, Any] = {
     "security": {
         "pages": ["/"],
         "public": ["/openapi.json"],
-        "code": {"leave_out": [*FROM_THE_NETWORK, *SECRETS], "exclude": ELSEWHERE},
+        "code": {"leave_out": [*FROM_THE_NETWORK, *DEAR], "exclude": ELSEWHERE},
     },
-    "load": {"users": 6, "rate": 4, "warm_up": "500ms", "duration": "2s", "min_requests": 20},
-    "gate": {"required": ["smoke", "security", "load"]},
+    "load": {
+        "users": 4,
+        "rate": 4,
+        "warm_up": "500ms",
+        "duration": "2s",
+        "min_requests": 1,
+        "slo": {"p95_ms": 20000, "error_rate": 0.5},
+        "regression": {"delta": 0.9, "median_margin": 0.99, "p95_margin": 0.99},
+        "inconclusive": "accept",
+    },
+    "gate": {"required": ["security"]},
     "deploy": {
         "confirm_interval": "100ms",
         "settle": "200ms",
         "verify": {
             "attempts": 2,
-            "consecutive": 2,
+            "consecutive": 1,
             "interval": "100ms",
             "identity_timeout": "20s",
-            "checks": ["smoke/health", "smoke/protected-pages", "security/csp"],
+            "checks": ["security/csp"],
         },
     },
 }
-"""A small gonogo.yaml: real stages, few pages, a short load, no browser."""
+"""A small gonogo.yaml: one real stage, few pages, no browser; and for who demands it a load that no slow machine fails.
+
+What a scenario does not look at, it does not pay for: EVERY_STAGE and BOTH_KINDS say more.
+"""
+EVERY_STAGE: Mapping[str, Any] = {"gate": {"required": ["smoke", "security", "load"]}}
+BOTH_KINDS: Mapping[str, Any] = {
+    "deploy": {
+        **CONFIG["deploy"],
+        "verify": {**CONFIG["deploy"]["verify"], "checks": ["smoke/health", "smoke/protected-pages", "security/csp"]},
+    }
+}
+"""A verification by both stages that make checks of it: it needs all that the job has set up."""
 
 DEMO_CONFIG: Mapping[str, Any] = {
     **CONFIG,
-    "gate": {"required": ["smoke", "security"]},
     "target": {**CONFIG["target"], "production": "https://demo.example.com"},
     "security": {name: value for name, value in CONFIG["security"].items() if name != "code"},
     "smoke": {
@@ -65,7 +84,7 @@ DEMO_CONFIG: Mapping[str, Any] = {
         },
     },
 }
-"""The demo's own gonogo.yaml, without the load, which a rehearsal and a fork's pull request are judged by."""
+"""The demo's own gonogo.yaml, which a rehearsal and a fork's pull request are judged by."""
 SOURCE = {"app.py": "print('hello')\n"}
 
 
@@ -87,6 +106,8 @@ class Scenario:
     trusted: bool = False
     """The way past protection is a token of GitHub's, not a secret."""
     config: Mapping[str, Any] = field(default_factory=dict)
+    demo: Mapping[str, Any] = field(default_factory=dict)
+    """Changes to DEMO_CONFIG by section."""
     files: Mapping[str, str] = field(default_factory=lambda: SOURCE)
     environ: Mapping[str, str] = field(default_factory=dict)
     then: Scenario | None = None
@@ -117,3 +138,9 @@ class Scenario:
     serves: str = "baseline"
     staging: str = ""
     """What the staging alias shows."""
+
+    @property
+    def leaves_production_alone(self) -> bool:
+        """Whether its world is afterwards as it was, so that another scenario can follow in it."""
+        changes = self.moves or self.staging or self.deployed == "live" or self.serves != "baseline"
+        return not changes and (self.then is None or self.then.leaves_production_alone)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.workflows.events import ByHand, Pull, Push, Schedule, Vercel
-from tests.workflows.scenario import ELSEWHERE, FROM_THE_NETWORK, SOURCE, Scenario
+from tests.workflows.scenario import BOTH_KINDS, ELSEWHERE, EVERY_STAGE, FROM_THE_NETWORK, SOURCE, Scenario
 
 BASE = {"plan": "success", "enforce": "success"}
 CODE = {"tests": "success", "code": "success"}
@@ -21,9 +21,14 @@ LOOKED_AT = {"journal": ("release.json", "verification.json")}
 BY_VERCEL = {"deploy": {"by": "vercel"}}
 STAGING = {"deploy": {"staging": "https://staging.invalid"}}
 BOTH_SARIF = ("gonogo-code", "gonogo-live")
+WITH_PYTHON = {
+    "security": {
+        "pages": ["/"],
+        "code": {"leave_out": [*FROM_THE_NETWORK, "security/secrets-tree", "security/secrets-history"]},
+    }
+}
 WITH_SECRETS = {"security": {"pages": ["/"], "code": {"leave_out": FROM_THE_NETWORK, "exclude": ELSEWHERE}}}
-SPARED = {"gate": {"required": ["smoke", "security"]}}
-"""Without the load, which one scenario is enough to show."""
+SMOKE = {"gate": {"required": ["smoke"]}}
 CRASHING = "import os\n\n\ndef test_crashes() -> None:\n    os._exit(7)\n"
 PROMOTING = BASE | CODE | JUDGED | {"stage": "success", "production": "success"}
 PLAN_ALONE = {"plan": "failure", "enforce": "failure"}
@@ -44,7 +49,7 @@ AGAIN = Scenario(
 GO = Scenario(
     name="push to main: GO",
     event=Push(),
-    config=SPARED,
+    config=BOTH_KINDS,
     jobs=PROMOTING,
     verdict="GO",
     outputs={"route": "production"},
@@ -79,7 +84,6 @@ SCENARIOS = (
     Scenario(
         name="push to main: a flaw",
         event=Push(),
-        config=SPARED,
         flaws="no-csp",
         jobs=BASE | CODE | JUDGED | {"stage": "success", "enforce": "failure"},
         verdict="NO-GO",
@@ -92,6 +96,7 @@ SCENARIOS = (
     Scenario(
         name="push to main: a flaw that only production shows",
         event=Push(),
+        config=EVERY_STAGE,
         late="no-csp",
         jobs=PROMOTING | {"production": "failure", "enforce": "failure"},
         verdict="GO",
@@ -106,7 +111,7 @@ SCENARIOS = (
     Scenario(
         name="push to main: a check crashes",
         event=Push(),
-        config={**SPARED, "smoke": {"paths": ["tests/smoke"]}},
+        config={**SMOKE, "smoke": {"paths": ["tests/smoke"]}},
         files={**SOURCE, "tests/smoke/test_own.py": CRASHING},
         jobs=BASE | CODE | JUDGED | {"stage": "success", "enforce": "failure"},
         verdict="HOLD",
@@ -119,7 +124,6 @@ SCENARIOS = (
     Scenario(
         name="push to main: the tests fail",
         event=Push(),
-        config=SPARED,
         files={**SOURCE, "broken-tests": ""},
         jobs=PROMOTING | {"tests": "failure", "production": "skipped", "enforce": "failure"},
         verdict="GO",
@@ -132,7 +136,7 @@ SCENARIOS = (
     Scenario(
         name="push to develop: GO, and the staging alias",
         event=Push("develop"),
-        config={**SPARED, **STAGING},
+        config=STAGING,
         jobs=BASE | CODE | JUDGED | {"stage": "success", "staging": "success"},
         verdict="GO",
         outputs={"route": "staging"},
@@ -167,7 +171,6 @@ SCENARIOS = (
     Scenario(
         name="pull request of this repository",
         event=Pull(),
-        config=SPARED,
         jobs=BASE | CODE | JUDGED | {"stage": "success"},
         verdict="GO",
         outputs={"route": "preview"},
@@ -193,6 +196,7 @@ SCENARIOS = (
     Scenario(
         name="pull request from a fork",
         event=Pull(fork=True),
+        demo=SMOKE,
         jobs=BASE | CODE | {"fork": "success"},
         verdict="GO",
         outputs={"route": "fork"},
@@ -202,7 +206,7 @@ SCENARIOS = (
     Scenario(
         name="by hand: gate a URL",
         event=ByHand({"action": "gate", "url": "{url}"}),
-        config=SPARED,
+        config=SMOKE,
         deployed="preview",
         flaws="open-app",
         jobs=BASE | {"Gate/gate": "success", "enforce": "failure"},
@@ -214,7 +218,7 @@ SCENARIOS = (
     Scenario(
         name="by hand: promote a deployment",
         event=ByHand({"action": "promote", "deployment": "{id}"}),
-        config=SPARED,
+        config=BOTH_KINDS,
         deployed="staged",
         jobs=BASE | {"Gate/gate": "success", "production": "success"},
         verdict="GO",
@@ -255,7 +259,7 @@ SCENARIOS = (
     Scenario(
         name="vercel.deployment.ready: GO",
         event=Vercel("ready"),
-        config={**BY_VERCEL, **SPARED},
+        config=BY_VERCEL,
         deployed="staged",
         jobs=BASE | JUDGED,
         verdict="GO",
@@ -267,7 +271,7 @@ SCENARIOS = (
     Scenario(
         name="vercel.deployment.ready: GO, by Trusted Sources",
         event=Vercel("ready", environment="preview"),
-        config={**BY_VERCEL, **SPARED},
+        config=BY_VERCEL,
         deployed="preview",
         trusted=True,
         jobs=BASE | JUDGED,
@@ -280,7 +284,7 @@ SCENARIOS = (
     Scenario(
         name="vercel.deployment.ready: a flaw",
         event=Vercel("ready"),
-        config={**BY_VERCEL, **SPARED},
+        config=BY_VERCEL,
         deployed="staged",
         flaws="no-csp",
         jobs=BASE | JUDGED | {"enforce": "failure"},
@@ -315,7 +319,7 @@ SCENARIOS = (
     Scenario(
         name="vercel.deployment.promoted: all is well",
         event=Vercel("promoted"),
-        config=BY_VERCEL,
+        config={"deploy": BOTH_KINDS["deploy"] | {"by": "vercel"}},
         deployed="live",
         jobs=BASE | {"verify": "success"},
         outputs={"route": "verify"},
@@ -361,6 +365,7 @@ SCENARIOS = (
         name="security scan, by hand: a dangerous line",
         event=ByHand(),
         workflow="security-scan.yml",
+        config=WITH_PYTHON,
         files={"app.py": "import sys\n\nprint(eval(sys.argv[1]))\n"},
         jobs={"scan": "failure"},
         verdict="NO-GO",

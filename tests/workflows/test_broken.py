@@ -10,7 +10,7 @@ import pytest
 
 from tests.workflows.acting import for_act
 from tests.workflows.environment import ROOT
-from tests.workflows.playing import play
+from tests.workflows.playing import Player
 from tests.workflows.scenarios import SCENARIOS
 
 FILE = ".github/workflows/ci-cd.yml"
@@ -40,10 +40,11 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("fault", BROKEN)
-async def test_what_is_broken_is_noticed(fault: str, tmp_path: Path) -> None:
+@pytest.mark.asyncio(loop_scope="session")
+async def test_what_is_broken_is_noticed(fault: str, player: Player, tmp_path: Path) -> None:
     name, pattern, replacement, said = BROKEN[fault]
     text, count = re.subn(pattern, lambda _: replacement, for_act((ROOT / FILE).read_text()))
     assert count, f"{pattern} is not in {FILE}"
     sound = next(item for item in SCENARIOS if item.name == name)
-    [played] = await play(dataclasses.replace(sound, files={**sound.files, FILE: text}), tmp_path / "world")
+    [played] = await player.play(dataclasses.replace(sound, files={**sound.files, FILE: text}), tmp_path)
     assert any(said in problem for problem in played.problems), played.problems

@@ -53,6 +53,8 @@ class World:
     named: dict[str, str] = field(default_factory=dict)
     """Ids of deployments by the names that scenarios give them."""
     _by_commit: dict[str, dict[str, str]] = field(default_factory=dict)
+    _first: str = ""
+    """The commit that production serves at first."""
 
     @property
     def production(self) -> str:
@@ -140,6 +142,11 @@ class World:
         """The stand-in's own books."""
         return dict((await self.control.get("/state")).json())
 
+    def config(self, wanted: Mapping[str, Any]) -> str:
+        """gonogo.yaml with this content, and with the addresses of this world."""
+        text = json.dumps(wanted).replace("https://production.invalid", self.production)
+        return yaml.safe_dump(json.loads(text.replace("https://staging.invalid", self.vercel["staging_url"])))
+
     async def moves(self) -> list[str]:
         """The writes that moved production, or tried to."""
         written = (await self.control.get("/writes")).json()
@@ -162,16 +169,34 @@ class World:
             return ""
         return next((name for name, id_ in self.named.items() if id_ == deployment), "candidate")
 
+    async def is_as_at_first(self) -> bool:
+        """Whether production and the staging alias are where they were in the beginning."""
+        return await self.serving() == self.baseline and not await self.shown_by_staging()
+
+    async def begin(self) -> None:
+        """Ready for another scenario: the baseline alone in repository and production, and GitHub empty."""
+        for made in await self._deployments() - {self.baseline}:
+            (await self.api.delete(f"/v13/deployments/{made}")).raise_for_status()
+        self.hub.empty()
+        trusting_nobody = {"trusted_token": secrets.token_hex(24)}
+        (await self.control.post("/switches", json=trusting_nobody)).raise_for_status()
+        self.named = {"baseline": self.baseline}
+        self.repository.git("reset", "-q", "--hard", self._first)
+        await self.control.delete("/writes")
+
+    async def _deployments(self) -> set[str]:
+        answer = await self.api.get("/v6/deployments", params={"limit": "100"})
+        answer.raise_for_status()
+        return {str(item["uid"]) for item in answer.json()["deployments"]}
+
     def _write_settings(self) -> None:
         given = {"settings": self.settings, "by_commit": self._by_commit}
         (self.folder / "settings.json").write_text(json.dumps(given))
 
 
 @asynccontextmanager
-async def a_world(
-    folder: Path, config: Mapping[str, Any], *, files: Mapping[str, str] | None = None
-) -> AsyncIterator[World]:
-    """Start it, with a baseline in production; all of it ends with the block. `config` is gonogo.yaml's content."""
+async def a_world(folder: Path) -> AsyncIterator[World]:
+    """Start it, with a baseline in production; all of it ends with the block."""
     folder.mkdir(parents=True)
     password, key = f"pw-{secrets.token_hex(12)}", secrets.token_hex(32)
     settings = {
@@ -192,17 +217,15 @@ async def a_world(
         site = httpx.AsyncClient(verify=ssl.create_default_context(cafile=vercel["ca_file"]), timeout=20)
         for client in (api, control, site):
             await stack.enter_async_context(client)
-        repository = Repository.make(folder / "repository", _files(config, vercel, files or {}), remote=NAME)
+        repository = Repository.make(folder / "repository", _files(), remote=NAME)
         index = await stack.enter_async_context(serving(application()))
         world = World(folder, github, vercel, api, control, site, repository, index, settings)
-        world.baseline = world.named["baseline"] = await world.deploy(world.commit("baseline"), staged=False)
-        await control.delete("/writes")
+        world._first = world.commit("baseline")
+        world.baseline = await world.deploy(world._first, staged=False)
         yield world
 
 
-def _files(
-    config: Mapping[str, Any], vercel: Mapping[str, Any], more: Mapping[str, str]
-) -> dict[str, str | bytes | Path]:
+def _files() -> dict[str, str | bytes | Path]:
     found: dict[str, str | bytes | Path] = {}
     for part in PARTS:
         top = ROOT / part
@@ -210,12 +233,7 @@ def _files(
             if path.is_file() and "__pycache__" not in path.parts and "node_modules" not in path.parts:
                 name = str(path.relative_to(ROOT))
                 found[name] = for_act(path.read_text()) if part == ".github" and path.suffix == ".yml" else path
-    told = json.loads(
-        json.dumps(config)
-        .replace("https://production.invalid", vercel["production_url"])
-        .replace("https://staging.invalid", vercel["staging_url"])
-    )
-    return {**found, "Makefile": MAKEFILE, "gonogo.yaml": yaml.safe_dump(told), **more}
+    return {**found, "Makefile": MAKEFILE}
 
 
 @asynccontextmanager

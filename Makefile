@@ -41,14 +41,14 @@ lint: setup
 	$(BIN)/lint-imports
 
 pytest: setup
-	$(BIN)/pytest -n $(WORKERS) -m "not alone"
-	$(BIN)/pytest -m alone
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not timed"
+	$(BIN)/pytest -n 2 -m timed
 
 # Apart from `make test`, because measuring costs half as much again as the tests themselves.
 coverage: setup ## All tests, and how much of the code they run (at least 90 % of lines and branches)
 	@rm -f .coverage .coverage.*
-	$(BIN)/pytest -n $(WORKERS) -m "not alone" --cov --cov-report=
-	$(BIN)/pytest -m alone --cov --cov-append --cov-report=term --cov-fail-under=90
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not timed" --cov --cov-report=
+	$(BIN)/pytest -n 2 -m timed --cov --cov-append --cov-report=term --cov-fail-under=90
 
 drill: setup ## Inject every flaw and demand that the right check fails
 	@$(BIN)/gonogo drill --evidence $(EVIDENCE)/drill

@@ -190,7 +190,7 @@ async def test_when_both_have_died_neither_is_blamed(servers):
     assert Failure.CLOSED in ending.examples and Failure.CLOSED in ending.baseline_examples
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 async def test_a_slow_baseline_does_not_make_the_candidate_look_slow(servers):
     async def slow() -> web.Response:
         await asyncio.sleep(0.6)  # each user wants to send every 0.2 s

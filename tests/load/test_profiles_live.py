@@ -13,7 +13,7 @@ from tests.load.test_stage import of
 from tests.servers import serving
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 async def test_capacity_is_what_a_target_bears(load):
     """One at a time, each 10 ms: at most 100 a second, so of 20, 60, 180 and 540 a second the second is held."""
     one_at_a_time = asyncio.Lock()
@@ -35,7 +35,7 @@ async def test_capacity_is_what_a_target_bears(load):
     assert of(report, "load/latency").outcome is Outcome.PASS
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 async def test_a_soak_tells_what_rises(load):
     requests, readings = itertools.count(), itertools.count()
 

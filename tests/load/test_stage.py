@@ -35,7 +35,7 @@ def errors(report: StageReport) -> set[ErrorKind | None]:
     return {result.error.kind if result.error else None for result in report.results}
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 async def test_a_healthy_target_passes(serve, load):
     target = await serve(healthy)
     scenarios = "scenarios: [{path: /a, weight: 3, headers: {X-Kind: a}}, {path: /b, method: POST, body: {q: 1}}]"
@@ -61,7 +61,7 @@ async def test_a_healthy_target_passes(serve, load):
     assert not any(BYPASS_HEADER in head for head in target.heads)
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 async def test_a_slow_target_breaks_the_latency_objective(serve, load):
     async def slow(number: int, head: str) -> bytes:
         await asyncio.sleep(0.15 if head.startswith("GET /slow") else 0)
@@ -76,7 +76,7 @@ async def test_a_slow_target_breaks_the_latency_objective(serve, load):
     assert of(report, "load/error-rate").outcome is Outcome.PASS
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 async def test_a_frozen_load_generator_is_not_the_targets_fault(serve, load):
     """Freezing the generator makes its requests late, and none of that is counted as the target's latency."""
     frozen = asyncio.Event()
@@ -95,7 +95,7 @@ async def test_a_frozen_load_generator_is_not_the_targets_fault(serve, load):
     assert of(report, "load/latency").outcome is not Outcome.FAIL
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 async def test_a_target_that_answers_one_at_a_time_is_slow_however_few_it_answers(serve, load):
     one_at_a_time = asyncio.Lock()
 
@@ -136,7 +136,7 @@ async def test_a_target_that_never_answers_is_a_timeout(serve, load):
     assert "no answer within 0.5 s" in str(of(report, "load/latency").error)
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 async def test_a_target_that_hangs_half_way_counts_as_slow_and_failing(serve, load):
     async def hanging(number: int, head: str) -> bytes:
         if number > 100:

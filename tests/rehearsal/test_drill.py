@@ -48,7 +48,7 @@ UNDER_LOAD: dict[str, dict[str, object]] = {
 """What makes the load just long enough for a flaw to be certain; by itself it ends when it is."""
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 @pytest.mark.parametrize("flaw", flaws(under_load=True), ids=lambda flaw: flaw.name)
 def test_load_notices(flaw: Flaw, scene: Scene, loop: asyncio.AbstractEventLoop, tmp_path: Path) -> None:
     brief = {"warm_up": timedelta(milliseconds=500), **UNDER_LOAD.get(flaw.name, {})}

@@ -67,7 +67,7 @@ def rehearse(tmp_path: Path, environ: dict[str, str], *arguments: str) -> tuple[
     return done.returncode, Evidence(tmp_path / "evidence"), done.stdout + done.stderr
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_a_sound_candidate_goes_to_production(tmp_path: Path, environ: dict[str, str]) -> None:
     code, evidence, told = rehearse(tmp_path, environ)
     assert code == 0, told
@@ -100,7 +100,7 @@ def test_a_flawed_candidate_leaves_production_alone_and_no_secret_behind(
     assert evidence.release.serving == evidence.release.previous.deployment_id
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_what_shows_in_production_alone_is_rolled_back(tmp_path: Path, environ: dict[str, str]) -> None:
     code, evidence, told = rehearse(tmp_path, environ, "--flaw-after-promotion", "open-profile")
     assert code == 20, told

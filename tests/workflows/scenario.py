@@ -42,7 +42,7 @@ CONFIG: Mapping[str, Any] = {
         "duration": "2s",
         "min_requests": 1,
         "slo": {"p95_ms": 20000, "error_rate": 0.5},
-        "regression": {"delta": 0.9, "median_margin": 0.99, "p95_margin": 0.99},
+        "regression": {"delta": 0.9, "typical_margin": 0.99, "p95_margin": 0.99},
         "inconclusive": "accept",
     },
     "gate": {"required": ["security"]},

@@ -73,18 +73,9 @@ class Session:
         return choose_progress(sys.stderr, os.environ, self.verbose, redact)
 
     def run(self, config: Config, subject: Subject, progress: Progress, baseline: str | None) -> Run:
-        from ci.engine.http import HttpFactory
         from ci.engine.run import Run
 
-        return Run(
-            config=config,
-            subject=subject,
-            environ=os.environ,
-            http=HttpFactory.for_target(subject.url, budget=config.target.request_budget, environ=os.environ),
-            store=self.store(config),
-            progress=progress,
-            baseline_url=baseline,
-        )
+        return Run.about(subject, config, os.environ, self.store(config), progress, baseline)
 
     def step(self, config: Config | None = None) -> Step:
         """The step of GitHub Actions that this process is, if it is one."""

@@ -39,3 +39,17 @@ class Run:
     def url(self) -> str:
         """The target: the running URL under test, without a trailing slash."""
         return self.subject.url
+
+    @classmethod
+    def about(
+        cls,
+        subject: Subject,
+        config: Config,
+        environ: Mapping[str, str],
+        store: EvidenceStore,
+        progress: Progress,
+        baseline_url: str | None = None,
+    ) -> Run:
+        """A run with clients of its own, within the budget that the configuration gives a stage."""
+        http = HttpFactory.for_target(subject.url, budget=config.target.request_budget, environ=environ)
+        return cls(config, subject, environ, http, store, progress, baseline_url)

@@ -15,13 +15,12 @@ from ci.config.shape.load import Regression
 from ci.config.shape.security import Code
 from ci.engine.check import declared
 from ci.engine.evidence import EvidenceStore
-from ci.engine.http import HttpFactory
 from ci.engine.progress import Silence
 from ci.engine.redaction import Redactor
 from ci.engine.run import Run
 from ci.errors import CannotRun
 from ci.gate.policy import decide
-from ci.model import Decision, ErrorKind, Outcome, Severity, StageReport, Subject
+from ci.model import Decision, ErrorKind, Outcome, Severity, StageReport
 from ci.pipeline.stages import STAGES
 from ci.rehearsal import advisories
 from ci.rehearsal.checkout import CodeFault, checkout_with
@@ -99,13 +98,13 @@ async def drill_one(scene: Scene, flaw: Flaw, evidence: Path, *, whole: bool = T
     store = EvidenceStore(evidence, Redactor.of_environment(scene.environ, config.secret_variables()))
     if flaw.place is Place.CODE:
         async with checkout_with(CodeFault(flaw.name)) as folder:
-            run = _run(scene, config, store, pipeline.subject_of(pipeline.NO_TARGET))
+            run = Run.about(pipeline.subject_of(pipeline.NO_TARGET), config, scene.environ, store, Silence())
             reports, decision = await _judged(replace(run, part="code", folder=folder), flaw, whole)
     else:
         async with scene.deployed([flaw]) as deployment:
             config = scene.with_plain_port(config, deployment)
             subject = pipeline.subject_of(scene.standin.url_of(deployment), deployment.source.sha, deployment.id)
-            run = _run(scene, config, store, subject)
+            run = Run.about(subject, config, scene.environ, store, Silence())
             if flaw.check in BESIDE_THE_BASELINE:
                 # There a flaw shows so soon that the objective which it breaks too is not judged any more.
                 run = replace(run, baseline_url=scene.standin.url_of(scene.baseline))
@@ -121,17 +120,6 @@ async def _judged(run: Run, flaw: Flaw, whole: bool) -> tuple[Sequence[StageRepo
         reports = (await STAGES[flaw.stage]().run(run, only=(flaw.check,)),)
         verdict = decide(run.config.gate, run.subject, reports, now=datetime.now(UTC), only=(flaw.stage,))
     return reports, verdict.decision
-
-
-def _run(scene: Scene, config: Config, store: EvidenceStore, subject: Subject) -> Run:
-    return Run(
-        config=config,
-        subject=subject,
-        environ=scene.environ,
-        http=HttpFactory.for_target(subject.url, budget=config.target.request_budget, environ=scene.environ),
-        store=store,
-        progress=Silence(),
-    )
 
 
 def _quick(scene: Scene, flaw: Flaw) -> Config:

@@ -7,18 +7,15 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ci import pipeline
 from ci.config import Config
 from ci.engine.evidence import RELEASE_FILE, EvidenceStore
-from ci.engine.http import HttpFactory
 from ci.engine.progress import Progress
 from ci.engine.redaction import Redactor
-from ci.engine.run import Run
 from ci.errors import ConfigError
 from ci.model import Release, StageReport, Verdict
 from ci.pipeline import releasing
 from ci.rehearsal.flaws import Flaw, Place, named
-from ci.rehearsal.scene import Scene, stage_scene
+from ci.rehearsal.scene import stage_scene
 
 Show = Callable[[Redactor], AbstractContextManager[Progress]]
 """Makes the progress display, once the secrets that it must hide are known."""
@@ -62,7 +59,7 @@ async def rehearse(
         config = _verifying(scene.with_plain_port(scene.config, scene.candidate), late)
         redact = Redactor.of_environment(scene.environ, config.secret_variables())
         with show(redact) as progress:
-            run = _run(scene, config, EvidenceStore(evidence, redact), progress)
+            run = scene.run_on_candidate(config, EvidenceStore(evidence, redact), progress)
             release = await releasing.release(run, scene.candidate.id)
         return Rehearsed(
             reports=run.store.reports(),
@@ -72,18 +69,6 @@ async def rehearse(
             baseline=scene.baseline.id,
             candidate=scene.candidate.id,
         )
-
-
-def _run(scene: Scene, config: Config, store: EvidenceStore, progress: Progress) -> Run:
-    return Run(
-        config=config,
-        subject=pipeline.subject_of(scene.candidate_url, commit=scene.candidate.source.sha),
-        environ=scene.environ,
-        http=HttpFactory.for_target(scene.candidate_url, budget=config.target.request_budget, environ=scene.environ),
-        store=store,
-        progress=progress,
-        baseline_url=scene.standin.url_of(scene.baseline),
-    )
 
 
 def _demand_deployable(flaws: Sequence[Flaw]) -> None:

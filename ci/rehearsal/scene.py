@@ -13,9 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ci.config import Config, load_config
+from ci.engine.evidence import EvidenceStore
+from ci.engine.progress import Progress
+from ci.engine.run import Run
 from ci.engine.tools import run_tool
 from ci.errors import CannotRun
-from ci.model import ErrorKind
+from ci.model import ErrorKind, Subject
 from ci.rehearsal import advisories
 from ci.rehearsal.authority import TransportFault
 from ci.rehearsal.builder import BuildFailedError, BuildRequest, ProcessBuilder
@@ -59,6 +62,11 @@ class Scene:
         """The configuration, with the port at which plain HTTP is answered for this deployment."""
         tls = config.security.tls.model_copy(update={"plain_port": self.standin.hosting.plain_port_of(deployment)})
         return config.model_copy(update={"security": config.security.model_copy(update={"tls": tls})})
+
+    def run_on_candidate(self, config: Config, store: EvidenceStore, progress: Progress) -> Run:
+        """A run about the candidate, beside the baseline."""
+        subject = Subject(url=self.candidate_url, commit=self.candidate.source.sha)
+        return Run.about(subject, config, self.environ, store, progress, self.standin.url_of(self.baseline))
 
     @property
     def candidate_url(self) -> str:

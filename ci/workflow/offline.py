@@ -9,12 +9,10 @@ from pathlib import Path
 from ci import pipeline
 from ci.config import Config
 from ci.engine.evidence import EvidenceStore
-from ci.engine.http import HttpFactory
 from ci.engine.progress import Progress
 from ci.engine.redaction import Redactor
-from ci.engine.run import Run
 from ci.model import Reason, StageReport, Verdict
-from ci.rehearsal.scene import Scene, stage_scene
+from ci.rehearsal.scene import stage_scene
 
 Show = Callable[[Redactor], AbstractContextManager[Progress]]
 Judged = tuple[tuple[StageReport, ...], Verdict]
@@ -39,7 +37,7 @@ async def judge_offline(
         redact = Redactor.of_environment(scene.environ, config.secret_variables())
         store = EvidenceStore(evidence, redact)
         with show(redact) as progress:
-            reports, verdict = await pipeline.check(_run(scene, config, store, progress), stages)
+            reports, verdict = await pipeline.check(scene.run_on_candidate(config, store, progress), stages)
     notes = tuple(Reason(rule="left-out", message=what) for what in left_out)
     verdict = redact.model(verdict.model_copy(update={"partial": True, "notes": (*verdict.notes, *notes)}))
     store.write_verdict(verdict)
@@ -47,16 +45,3 @@ async def judge_offline(
     for what in left_out:
         say(what)
     return reports, verdict
-
-
-def _run(scene: Scene, config: Config, store: EvidenceStore, progress: Progress) -> Run:
-    subject = pipeline.subject_of(scene.candidate_url, commit=scene.candidate.source.sha)
-    return Run(
-        config=config,
-        subject=subject,
-        environ=scene.environ,
-        http=HttpFactory.for_target(scene.candidate_url, budget=config.target.request_budget, environ=scene.environ),
-        store=store,
-        progress=progress,
-        baseline_url=scene.standin.url_of(scene.baseline),
-    )

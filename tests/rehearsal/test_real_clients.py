@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import hashlib
 import json
 import os
-import shutil
-import subprocess
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -17,12 +13,11 @@ import pytest
 from ci.rehearsal.faults import Fault
 from ci.rehearsal.jobs import JobPlan
 from ci.rehearsal.variables import Variable
+from tests.npm import installed
 
 pytestmark = pytest.mark.real_clients
 
 SOURCES = Path(__file__).with_name("clients")
-CACHE = Path(__file__).parents[2] / ".cache" / "clients"
-INSTALL_TIMEOUT = 300
 CALL_TIMEOUT = 60
 
 Cli = Callable[..., Awaitable[tuple[int, str]]]
@@ -31,33 +26,7 @@ Cli = Callable[..., Awaitable[tuple[int, str]]]
 @pytest.fixture(scope="session")
 def clients() -> Path:
     """The installed clients; installed once, from the lock, and again only when the lock changes."""
-    missing = [tool for tool in ("node", "npm") if shutil.which(tool) is None]
-    if missing:
-        pytest.skip(f"{' and '.join(missing)} not found: install Node.js 20 or newer to run Vercel's own clients")
-    CACHE.mkdir(parents=True, exist_ok=True)
-    wanted = hashlib.sha256((SOURCES / "package-lock.json").read_bytes()).hexdigest()
-    with (CACHE / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # parallel test workers share the folder
-        for source in SOURCES.iterdir():
-            shutil.copy(source, CACHE)
-        installed = CACHE / "installed"
-        if not installed.exists() or installed.read_text() != wanted:
-            _install()
-            installed.write_text(wanted)
-    return CACHE
-
-
-def _install() -> None:
-    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    try:
-        done = subprocess.run(command, cwd=CACHE, capture_output=True, text=True, timeout=INSTALL_TIMEOUT)
-    except subprocess.TimeoutExpired:
-        pytest.skip(f"npm ci did not end within {INSTALL_TIMEOUT} s: is the npm registry within reach?")
-    if done.returncode:
-        reason = (done.stderr.strip() or done.stdout.strip())[-500:]
-        if any(code in reason for code in ("ENOTFOUND", "ECONNREFUSED", "ETIMEDOUT", "EAI_AGAIN", "ENOTCACHED")):
-            pytest.skip(f"npm ci could not reach the npm registry: {reason}")
-        pytest.fail(f"npm ci failed: {reason}")
+    return installed(SOURCES, "clients", "Vercel's own clients")
 
 
 @pytest.fixture

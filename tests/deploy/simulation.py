@@ -95,6 +95,8 @@ class Simulation:
     """The edge still shows what served before the last switch."""
     writes: list[Write] = field(default_factory=list)
     tested: set[str] = field(default_factory=set)
+    first_read: Project | None = None
+    """The project as the release found it."""
     last_read: Project | None = None
     store: MemoryStore = field(default_factory=MemoryStore)
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
@@ -209,6 +211,7 @@ class Simulation:
         shown = await self._read(
             Project.model_validate, lambda: wire.project_settings(self.site, self.site.last_request(self.now))
         )
+        self.first_read = self.first_read or shown
         self.last_read = shown
         return shown
 

@@ -131,7 +131,7 @@ class Interleavings(RuleBasedStateMachine):
         for write in self.writes("promote"):
             seen = write.last_read
             assert seen is not None
-            assert who_serves(seen).ids == {"baseline"}
+            assert who_serves(seen).ids == {self.found()}
             assert requested_at(seen) == write.noted["job_before"]
 
     @invariant()
@@ -144,7 +144,7 @@ class Interleavings(RuleBasedStateMachine):
             seen = write.last_read
             assert seen is not None
             assert who_serves(seen).ids == {"candidate"}
-            assert write.to == "baseline"
+            assert write.to == self.found()
             assert requested_at(seen) == write.noted["job_after"]
 
     @invariant()
@@ -172,7 +172,7 @@ class Interleavings(RuleBasedStateMachine):
         if made.end is ReleaseEnd.NO_GO:
             assert not promoted
         if made.end in {ReleaseEnd.PROMOTED, ReleaseEnd.ROLLED_BACK}:
-            expected = "candidate" if made.end is ReleaseEnd.PROMOTED else "baseline"
+            expected = "candidate" if made.end is ReleaseEnd.PROMOTED else self.found()
             assert made.serving == expected
         if made.end is ReleaseEnd.PROMOTED and promoted and self.was_off and not self.disturbed:
             told = "settings" in last.message  # that they could not be put back
@@ -180,6 +180,10 @@ class Interleavings(RuleBasedStateMachine):
         if made.end is ReleaseEnd.ROLLED_BACK:
             # Announced, that is: somebody else may have made the very same move before we were back to make it.
             assert any(event.facts.get("intent") == "rollback" for event in made.events)
+
+    def found(self):
+        """What served when the release first looked: somebody may have been there before it."""
+        return who_serves(self.sim.first_read).one
 
     def writes(self, operation):
         return [write for write in self.sim.writes if write.operation == operation]
@@ -233,3 +237,15 @@ def test_left_alone_the_simulated_release_is_promoted_and_a_broken_one_rolled_ba
         assert [write.operation for write in sim.writes] == writes
         assert sim.now < CONFIG.deploy.confirm_timeout.total_seconds()
         sim.close()
+
+
+def test_a_rollback_goes_to_what_served_when_the_release_began_not_to_what_served_before_it():
+    sim = simulation()
+    sim.broken = {"candidate"}
+    sim.begin()
+    assert somebody(sim, JobType.PROMOTE, "other")  # before the first look
+    while sim.running:
+        sim.step()
+    assert sim.store.release().end is ReleaseEnd.ROLLED_BACK
+    assert sim.serving == {"other"}
+    sim.close()

@@ -21,7 +21,7 @@ from ci.errors import CannotRun
 from ci.model import ErrorKind, Subject
 from ci.rehearsal import advisories
 from ci.rehearsal.authority import TransportFault
-from ci.rehearsal.builder import BuildFailedError, BuildRequest, ProcessBuilder
+from ci.rehearsal.builder import BuildFailedError, Builder, BuildRequest, ProcessBuilder
 from ci.rehearsal.deployments import Deployment, ReadyState, Source
 from ci.rehearsal.flaws import Flaw, Place, names
 from ci.rehearsal.hosting import Order
@@ -80,14 +80,15 @@ async def stage_scene(
     flaws: Sequence[Flaw] = (),
     flaws_after_promotion: Sequence[Flaw] = (),
     say: Callable[[str], None] = lambda message: None,
+    demo: Builder | None = None,
 ) -> AsyncIterator[Scene]:
     """Start everything; end all of it with the block, however that ends.
 
-    Raises CannotRun when the demo application does not start.
+    `demo` builds the demo application; without it each deployment is a process of its own. Raises CannotRun when the demo application does not start.
     """
     logs.mkdir(parents=True, exist_ok=True)
     vendors = ProcessBuilder([*DEMO, "vendors", "--port", "0", "--until-eof"], logs)
-    demo = ProcessBuilder([*DEMO, "serve", "--port", "0", "--until-eof"], logs)
+    demo = demo or ProcessBuilder([*DEMO, "serve", "--port", "0", "--until-eof"], logs)
     say("starting the stand-in for Vercel and for the outside services")
     try:
         services = await vendors(BuildRequest("vendors", {}))

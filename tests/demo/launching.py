@@ -1,15 +1,19 @@
 """Starts the demo application as a process of its own, quickly: forked from one that has loaded its libraries."""
 
+import asyncio
 import json
 import multiprocessing
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
 import httpx
+
+from ci.rehearsal.builder import BuildRequest
 
 HOST = "candidate.example.app"
 PRODUCTION_HOST = "www.example.app"
@@ -40,12 +44,34 @@ _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(["__main__", "demo.application", "demo.serving", "demo.logs"])
 
 
-@contextmanager
-def running(**environment: str) -> Iterator[str]:
+def running(**environment: str) -> AbstractContextManager[str]:
     """Serve the application with the usual environment and these changes; yields its URL."""
+    return _running({**ENVIRONMENT, **environment})
+
+
+@dataclass(frozen=True)
+class Forked:
+    """A running application, as the stand-in wants it."""
+
+    url: str
+    _stack: ExitStack
+
+    async def stop(self) -> None:
+        await asyncio.to_thread(self._stack.close)
+
+
+async def build(request: BuildRequest) -> Forked:
+    """What the stand-in deploys, with nothing but the environment that it was given."""
+    stack = ExitStack()
+    url = await asyncio.to_thread(stack.enter_context, _running({**request.env, "LOG_LEVEL": "CRITICAL"}))
+    return Forked(url, stack)
+
+
+@contextmanager
+def _running(environment: Mapping[str, str]) -> Iterator[str]:
     ours, its_stdout = _processes.Pipe(duplex=False)
     its_stdin, lifeline = _processes.Pipe(duplex=False)  # ends with this process, whatever happens to it
-    arguments = [its_stdin, its_stdout, {**ENVIRONMENT, **environment}]
+    arguments = [its_stdin, its_stdout, dict(environment)]
     process = _processes.Process(target=_serve, args=arguments, daemon=True)
     process.start()
     its_stdin.close()

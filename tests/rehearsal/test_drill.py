@@ -18,6 +18,7 @@ from ci.rehearsal.drill import Drilled, drill_one, matrix
 from ci.rehearsal.flaws import Flaw, all_flaws, by_check, named
 from ci.rehearsal.rehearse import rehearse
 from ci.rehearsal.scene import Scene, stage_scene
+from tests.demo import launching
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 @pytest.fixture(scope="module")
 def scene(loop: asyncio.AbstractEventLoop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    staged = stage_scene(tmp_path_factory.mktemp("logs"))
+    staged = stage_scene(tmp_path_factory.mktemp("logs"), demo=launching.build)
     yield loop.run_until_complete(staged.__aenter__())
     loop.run_until_complete(staged.__aexit__(None, None, None))
 

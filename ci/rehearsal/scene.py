@@ -21,7 +21,7 @@ from ci.errors import CannotRun
 from ci.model import ErrorKind, Subject
 from ci.rehearsal import advisories
 from ci.rehearsal.authority import TransportFault
-from ci.rehearsal.builder import BuildFailedError, Builder, BuildRequest, ProcessBuilder
+from ci.rehearsal.builder import Builder, BuildFailedError, BuildRequest, ProcessBuilder
 from ci.rehearsal.deployments import Deployment, ReadyState, Source
 from ci.rehearsal.flaws import Flaw, Place, names
 from ci.rehearsal.hosting import Order
@@ -84,7 +84,8 @@ async def stage_scene(
 ) -> AsyncIterator[Scene]:
     """Start everything; end all of it with the block, however that ends.
 
-    `demo` builds the demo application; without it each deployment is a process of its own. Raises CannotRun when the demo application does not start.
+    `demo` builds the application; without it each deployment is a process with an interpreter of its own.
+    Raises CannotRun when the application does not start.
     """
     logs.mkdir(parents=True, exist_ok=True)
     vendors = ProcessBuilder([*DEMO, "vendors", "--port", "0", "--until-eof"], logs)

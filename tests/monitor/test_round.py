@@ -106,7 +106,7 @@ async def test_no_answer_in_time_is_down() -> None:
     async with serving({"/witness": answers(), "/it": hang}) as url:
         made = await a_round(url, targets=[{"path": "/it"}, {"path": "/witness"}], timeout="500ms")
     assert (of(made, Kind.PAGE, "/it").outcome, of(made, Kind.PAGE, "/it").tries) == (DOWN, 2)
-    assert "no answer within 0.5 s" in of(made, Kind.PAGE, "/it").detail
+    assert "no answer within" in of(made, Kind.PAGE, "/it").detail
 
 
 async def test_a_failure_is_confirmed_on_a_fresh_connection_past_every_cache() -> None:

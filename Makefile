@@ -6,10 +6,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 3
+# Hundreds of short processes start here; each would compile again what none may keep compiled.
+unexport PYTHONDONTWRITEBYTECODE
 EVIDENCE ?= evidence
 
 .DEFAULT_GOAL := help
-.PHONY: help setup rehearse test lint pytest coverage drill docs scenarios workflows lock bench clean
+.PHONY: help setup rehearse test lint pytest explore coverage drill docs scenarios workflows lock bench clean
 
 help: ## Show what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 14
@@ -43,6 +45,9 @@ lint: setup
 pytest: setup
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not timed"
 	$(BIN)/pytest -n 2 -m timed
+
+explore: setup ## The property tests with examples that no run has tried before
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m hypothesis --hypothesis-profile explore
 
 # Apart from `make test`, because measuring costs half as much again as the tests themselves.
 coverage: setup ## All tests, and how much of the code they run (at least 90 % of lines and branches)

@@ -1,4 +1,7 @@
-"""For all tests: no example is failed for being slow on a shared machine; and a database, where one can be had."""
+"""For all tests: the same examples in every run, none failed for being slow; and a database, where one can be had.
+
+`make explore` looks for new examples.
+"""
 
 from collections.abc import Iterator
 
@@ -7,8 +10,9 @@ from hypothesis import settings
 
 from tests.postgres import a_postgres
 
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
+settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """How long the whole code scan takes, as a multiple of its slowest scanner, on this repository.
 
-Of the slowest beside the others, which tells what running them side by side costs; and of the slowest by itself, which also
-tells whether the processors suffice for all of them.
+Of the slowest beside the others, which tells what running them side by side costs; and of the slowest by itself, which
+also tells whether the processors suffice for all of them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ async def _measure(run: Run) -> None:
     whole, results = await _seconds(run)
     made = [result.spec.id for result in results if result.outcome in {Outcome.PASS, Outcome.FAIL}]
     beside = max(result.duration_s for result in results)
-    print(f"code scan: {whole / beside:.2f} x its slowest scanner in the same run ({whole:.1f} s against {beside:.1f} s)")
+    print(f"code scan: {whole / beside:.2f} x its slowest scanner in the same run (of {whole:.1f} s)")
     alone = {check: (await _seconds(run, check))[0] for check in made}
     slowest = max(alone, key=alone.__getitem__)
     times = f"{whole:.1f} s against {alone[slowest]:.1f} s of {slowest}"

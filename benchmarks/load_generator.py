@@ -5,8 +5,8 @@
 - Overhead: the requests per second, and per second of processor time, of one process of Locust that sends pairs and
   records them, as ratios to a bare FastHttpUser script. Rounds of both alternate, because other work on the machine
   comes and goes. Wanted: 0.9 at least.
-- Workers: the same of two workers to one. The server and the master want processor time too, so that a machine with few
-  processors cannot reach 2; the share of it that all of them used says whether it was used up.
+- Workers: the same of two workers to one, against a server that takes next to nothing. With two processors, the workers
+  share them with it and with the master: what each request costs all of them tells how much could be reached there.
 - A thousand users against the demo application: whether they were held, the rate, and the memory of the process.
 """
 
@@ -55,6 +55,8 @@ class Measured:
     """Requests per second."""
     per_cpu_s: float
     """Requests per second of the generator's processor time."""
+    beside: float
+    """Processor time of everybody else who serves the load (server, master), as a multiple of that."""
     busy: float
     """Share of the whole machine's processor time that was in use by anybody."""
 
@@ -69,6 +71,12 @@ async def _all() -> None:
     _compare("pairs and recording to bare", rounds, wanted=0.9)
     rounds = [[await _pairs(1), await _pairs(2)] for _ in range(ROUNDS)]
     _compare("two workers to one", rounds, wanted=1.6)
+    beside = statistics.median(two.beside for _, two in rounds)
+    print(
+        f"  beside the workers' processor time, server and master take {beside:.2f} times as much, so that "
+        f"{os.cpu_count()} idle processors allow {min(2.0, (os.cpu_count() or 1) / (1 + beside)):.2f}",
+        flush=True,
+    )
     await _thousand()
 
 
@@ -85,16 +93,16 @@ def _compare(what: str, rounds: list[list[Measured]], *, wanted: float) -> None:
 
 
 async def _bare() -> Measured:
-    with _light() as port:
+    with _light() as (port, server):
         command = [sys.executable, "-m", "locust", "--headless", "--only-summary", "--loglevel", "WARNING"]
         command += ["-f", str(BARE), "--host", f"http://127.0.0.1:{port}", "-u", str(USERS), "-r", str(USERS)]
         with tempfile.TemporaryDirectory() as folder:
             load = run_tool(command, timeout_s=120, cwd=Path(folder))
-            return await _beside(load, lambda: _window(port, lambda: _locusts(str(BARE))))
+            return await _beside(load, lambda: _window(port, lambda: (_locusts(str(BARE)), [server])))
 
 
 async def _pairs(workers: int) -> Measured:
-    with _light() as port:
+    with _light() as (port, server):
         url = f"http://127.0.0.1:{port}"
         length_s = 2 * WARM_UP_S + WINDOW_S + 2
         load = parse_config(
@@ -105,7 +113,10 @@ async def _pairs(workers: int) -> Measured:
         plan = Plan.of(load, url, url)
         # The workers make the load: the one process without --master, or those with --worker.
         kind = "--headless" if workers == 1 else "--worker"
-        return await _beside(_generate(plan), lambda: _window(port, lambda: _locusts(kind)))
+        others = [server, psutil.Process()]
+        return await _beside(
+            _generate(plan), lambda: _window(port, lambda: (_locusts(kind), [*others, *_locusts("--master")]))
+        )
 
 
 async def _beside(load: Coroutine[Any, Any, Any], measure: Callable[[], Coroutine[Any, Any, Measured]]) -> Measured:
@@ -127,8 +138,8 @@ def _locusts(kind: str) -> list[psutil.Process]:
     return [child for child in psutil.Process().children(recursive=True) if kind in child.cmdline()]
 
 
-async def _window(port: int, processes: Callable[[], list[psutil.Process]]) -> Measured:
-    """Wait until the requests come, and a while more; then count."""
+async def _window(port: int, processes: Callable[[], tuple[list[psutil.Process], list[psutil.Process]]]) -> Measured:
+    """Wait until the requests come, and a while more; then count, also what the load and all beside it cost."""
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
 
         async def count() -> int:
@@ -138,12 +149,13 @@ async def _window(port: int, processes: Callable[[], list[psutil.Process]]) -> M
             while await count() < 500:  # noqa: ASYNC110 - the server is another process
                 await asyncio.sleep(0.1)
         await asyncio.sleep(WARM_UP_S)
-        found = processes()
-        before, cpu, began = await count(), _cpu_s(found), time.perf_counter()
+        load, others = processes()
+        before, cpu, other, began = await count(), _cpu_s(load), _cpu_s(others), time.perf_counter()
         psutil.cpu_percent()
         await asyncio.sleep(WINDOW_S)
         requests, took_s = await count() - before, time.perf_counter() - began
-        return Measured(requests / took_s, requests / (_cpu_s(found) - cpu), psutil.cpu_percent() / 100)
+        cpu, other = _cpu_s(load) - cpu, _cpu_s(others) - other
+        return Measured(requests / took_s, requests / cpu, other / cpu, psutil.cpu_percent() / 100)
 
 
 def _cpu_s(processes: list[psutil.Process]) -> float:
@@ -151,12 +163,12 @@ def _cpu_s(processes: list[psutil.Process]) -> float:
 
 
 @contextmanager
-def _light() -> Iterator[int]:
-    """The light server in a process of its own; gives its port."""
+def _light() -> Iterator[tuple[int, psutil.Process]]:
+    """The light server in a process of its own, with its port."""
     process = subprocess.Popen([sys.executable, "-m", "benchmarks.targets.light"], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout
-        yield int(process.stdout.readline())
+        yield int(process.stdout.readline()), psutil.Process(process.pid)
     finally:
         process.kill()
         process.wait()

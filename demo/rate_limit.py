@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 
 import structlog
 from limits import RateLimitItem, RateLimitItemPerMinute, RateLimitItemPerSecond
-from limits.aio.storage import MemoryStorage, RedisStorage
+from limits.aio.storage import RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import context, errors, flaws
+from .moving_windows import MovingWindows
 from .settings import Settings
 
 EXCLUDED = (
@@ -71,7 +72,7 @@ class RateLimiter:
             _WEBHOOK: RateLimitItemPerMinute(settings.report_rate_limit, namespace="WEBHOOK"),
         }
         self._banished: set[tuple[str, ...]] = set()
-        self._memory = MovingWindowRateLimiter(MemoryStorage())
+        self._memory = MovingWindowRateLimiter(MovingWindows())
         self._redis = _in_redis(settings.redis_url.get_secret_value()) if settings.redis_url else None
         self._redis_rests_until = 0.0
 

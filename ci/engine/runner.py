@@ -41,6 +41,8 @@ def explain(error: BaseException, *, extra: str = "all") -> CheckError:
         case httpx.TransportError() | httpx.InvalidURL() | ConnectionError():
             kind = ErrorKind.UNTRUSTED if _refused_in_handshake(error) else ErrorKind.UNREACHABLE
             return CheckError(kind=kind, message=str(error) or type(error).__name__)
+        case httpx.DecodingError():
+            return CheckError(kind=ErrorKind.BAD_OUTPUT, message=f"an answer is not encoded as it says: {error}")
         case asyncio.CancelledError() | KeyboardInterrupt():
             return CheckError(kind=ErrorKind.INTERRUPTED, message="the run was interrupted")
         case ModuleNotFoundError():

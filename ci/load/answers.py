@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from ci.load.plan import Endpoint
 from ci.load.recording import Failure
 from ci.model import ErrorKind
 
@@ -15,11 +16,30 @@ _NO_CONNECTION = frozenset(
 )
 
 
-def failure_of_status(status: int) -> Failure:
-    """A redirect counts as an answer: it is not followed, and the evidence shows it."""
+def failure_of_answer(status: int, body: bytes, endpoint: Endpoint) -> Failure:
+    """What is wrong with an answer that came whole: without a word of the scenario's, anything but a 2xx."""
+    if status != (endpoint.status or status) or (endpoint.status is None and status >= 300):
+        return _failure_of_status(status)
+    lacks = endpoint.contains is not None and endpoint.contains.encode() not in body
+    return Failure.WRONG if lacks else Failure.NONE
+
+
+def _failure_of_status(status: int) -> Failure:
     if status >= 500:
         return Failure.SERVER
-    return Failure.STATUS if status >= 400 else Failure.NONE
+    if status >= 400:
+        return Failure.STATUS
+    return Failure.REDIRECT if status >= 300 else Failure.WRONG
+
+
+def in_words(failure: Failure, status: int, location: str | None = None) -> str:
+    """What came in the place of the answer that is wanted."""
+    if location and failure is Failure.REDIRECT:
+        to = urlsplit(location)
+        # What stands before the host and after the path may be a secret.
+        shown = to._replace(netloc=to.netloc.rpartition("@")[2], query="", fragment="").geturl()
+        return f"answered {status} to {shown}"
+    return f"answered {status}" + (", but not as load.scenarios wants it" if failure is Failure.WRONG else "")
 
 
 def failure_of_error(error: BaseException) -> Failure:

@@ -28,7 +28,8 @@ ERROR_RATE = CheckSpec(
     remediation=(
         "The evidence counts the failures by kind. Server errors: read the target's logs of that minute. Time-outs and "
         "broken connections: look for exhausted pools, memory limits and function time limits. Refused requests (4xx): "
-        "mend load.scenarios in gonogo.yaml, or the endpoint."
+        "mend load.scenarios in gonogo.yaml, or the endpoint. Redirects are not followed: load what lies behind them, "
+        "or name the status that is wanted."
     ),
     references=(
         "RFC 9110, section 15 (status codes)",

@@ -9,7 +9,7 @@ import numpy as np
 
 from ci.load.blocks import MIN_PAIRS, Blocks
 from ci.load.demands import Demands
-from ci.load.eprocess import Floats, clean_requests_needed, log_e_rate_below, ratio_interval
+from ci.load.eprocess import Floats, clean_requests_needed, log_e, log_e_rate_below, ratio_interval
 from ci.load.plan import Plan
 from ci.load.referee import Standing
 from ci.load.sequential import Scope, log_e_from_any_start
@@ -35,7 +35,10 @@ class Ratio:
         if not len(seen):
             return cls(math.nan, 0.0, math.inf)
         low, high = ratio_interval(log_ratios, alpha)
-        return cls(float(np.exp(np.median(seen))), float(low[-1]), float(high[-1]))
+        # What has changed on the way may have left the interval of then: a wider one holds the truth as surely.
+        estimate = float(np.exp(np.median(seen)))
+        ends = (estimate, float(low[-1]), float(high[-1]))
+        return cls(estimate, min(ends), max(ends))
 
     @property
     def words(self) -> str:
@@ -82,8 +85,8 @@ def of_endpoints(standing: Standing, plan: Plan) -> tuple[Comparison, ...]:
     """
     each = standing.demands.alpha / max(1, len(standing.endpoints))
     found = []
-    for (index, scope), log_e in zip(standing.endpoints.items(), standing.rulings.endpoint_log_e, strict=True):
-        before = log_e[standing.rulings.end_s <= standing.decided_s + 1e-9]
+    for (index, scope), evidence in zip(standing.endpoints.items(), standing.rulings.endpoint_log_e, strict=True):
+        before = evidence[standing.rulings.end_s <= standing.decided_s + 1e-9]
         worse = bool(len(before)) and bool(before.max() >= math.log(1 / each))
         blocks = _until(scope, standing.decided_s)
         found.append(_comparison(plan.endpoints[index].label, index, blocks, each, worse))
@@ -120,8 +123,9 @@ class Missing:
     """About so many pairs would show it, as things went; None when they speak against it."""
 
 
-def missing(blocks: Blocks, demands: Demands) -> tuple[Missing, ...]:
+def missing(standing: Standing) -> tuple[Missing, ...]:
     """What is missing for a pass, and how many pairs it would take."""
+    blocks, demands = standing.blocks, standing.demands
     wanted = math.log(1 / demands.beta)
     pairs = float(blocks.pairs.sum())
     found = []
@@ -136,6 +140,12 @@ def missing(blocks: Blocks, demands: Demands) -> tuple[Missing, ...]:
                 found.append(
                     Missing(f"that the {name} has not risen by {margin:.0%}", _extrapolated(last, wanted, blocks))
                 )
+    if demands.p95_ms is not None:
+        felt = standing.felt.until(standing.decided_s)
+        kept = log_e(np.log(felt.candidate_p95 / demands.p95_ms), 0.0, -1)
+        if not len(kept) or kept.max() < wanted:
+            what = f"that p95 stays below {demands.p95_ms:g} ms (load.slo.p95_ms)"
+            found.append(Missing(what, _extrapolated(float(kept[-1]) if len(kept) else 0.0, wanted, felt)))
     errors = float(blocks.candidate_errors.sum())
     if 0 < demands.error_rate < 1:
         wealth_of_errors = float(log_e_rate_below(errors, pairs, demands.error_rate))

@@ -7,7 +7,7 @@ its limit. It is kept when what was measured is within its limit and enough was 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from ci.load.load_run import LoadRun
 from ci.load.plan import Endpoint
 from ci.load.recording import Arm
 from ci.load.samples import Samples, quantile
+from ci.load.sequential import Ruling
 from ci.model import ErrorKind, Evidence, Finding, Location
 
 BLUR = 0.5
@@ -88,7 +89,7 @@ def latency(run: LoadRun) -> Iterator[Evidence | Finding]:
     if not broken:
         run.demand_reached()
         if overall > limit:
-            raise _ended_early(f"p95 was {overall:.0f} ms by then, limit {limit:g} ms")
+            raise _ended_early(run, f"p95 was {overall:.0f} ms by then, limit {limit:g} ms")
 
 
 @check(ERROR_RATE)
@@ -110,7 +111,7 @@ def error_rate(run: LoadRun) -> Iterator[Evidence | Finding]:
     )
     yield seen
     if share > limit:
-        _demand_a_healthy_baseline(run, share)
+        _demand_a_healthy_baseline(run, share, kinds)
     broken = False
     if share > limit and (run.full or gone or certain or _shown(run.standing.rulings.errors_broken)):
         broken = True
@@ -135,7 +136,7 @@ def error_rate(run: LoadRun) -> Iterator[Evidence | Finding]:
     if not broken:
         run.demand_reached()
         if share > limit:
-            raise _ended_early(f"{share:.2%} of the requests had failed by then, limit {limit:.2%}")
+            raise _ended_early(run, f"{share:.2%} of the requests had failed by then, limit {limit:.2%}")
         yield from _certified(run, failed, len(judged))
 
 
@@ -219,7 +220,7 @@ def _certified(run: LoadRun, failed: int, requests: int) -> Iterator[Evidence]:
     raise CannotRun(kind, f"{told}: lengthen load.duration, raise load.rate, or raise load.slo.error_rate")
 
 
-def _demand_a_healthy_baseline(run: LoadRun, share: float) -> None:
+def _demand_a_healthy_baseline(run: LoadRun, share: float, kinds: Sequence[str]) -> None:
     theirs = run.judged_of(Arm.BASELINE)
     limit = run.limits.error_rate
     if len(theirs) and (
@@ -228,13 +229,16 @@ def _demand_a_healthy_baseline(run: LoadRun, share: float) -> None:
         raise CannotRun(
             ErrorKind.UNHEALTHY,
             f"{share:.2%} of the candidate's requests failed where at most {limit:.2%} is wanted, but so did "
-            f"{len(theirs.failed) / len(theirs):.2%} of the baseline's: the environment is unhealthy, so this says "
-            "nothing about the candidate; mend what both share and run the load again",
+            f"{len(theirs.failed) / len(theirs):.2%} of the baseline's ({', '.join(kinds)}): the environment is "
+            "unhealthy, or load.scenarios asks for what neither gives, so this says nothing about the candidate; mend "
+            "what both share and run the load again",
         )
 
 
-def _ended_early(seen: str) -> CannotRun:
-    return CannotRun(ErrorKind.INCONCLUSIVE, f"the load ended before this was certain: {seen}")
+def _ended_early(run: LoadRun, seen: str) -> CannotRun:
+    regressed = run.ruling is Ruling.REGRESSION
+    then = "see load/regression first" if regressed else "run it again where nothing else presses on the target"
+    return CannotRun(ErrorKind.INCONCLUSIVE, f"the load ended before this was certain: {seen}; {then}")
 
 
 def _shown(process: np.ndarray) -> bool:

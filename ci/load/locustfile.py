@@ -27,7 +27,7 @@ from locust.runners import WorkerRunner
 
 from ci.engine.http import USER_AGENT, tls_context
 from ci.load import access
-from ci.load.answers import failure_of_error, failure_of_status, interference
+from ci.load.answers import failure_of_answer, failure_of_error, in_words, interference
 from ci.load.conductor import BEGIN, OVERDUE_S, REPORT, STOP, STRANGER, Conductor
 from ci.load.crew import TICK_S, Crew, Task
 from ci.load.plan import PLAN_VARIABLE, Plan
@@ -139,7 +139,6 @@ class User(locust.User):  # type: ignore[misc]
             self.agents[arm].close()
         status = size = 0
         stranger: tuple[ErrorKind, str] | None = None
-        error: BaseException | None = None
         try:
             with gevent.Timeout(order.plan.timeout_s):
                 response = self.agents[arm].urlopen(
@@ -151,12 +150,16 @@ class User(locust.User):  # type: ignore[misc]
                 status, body = response.status_code, response.content
             service_s = crew.now() - sent
             size = len(body)
-            failure = failure_of_status(status)
+            failure = failure_of_answer(status, body, endpoint)
+            seen = in_words(failure, status, response.headers.get("location")) if failure else ""
             stranger = interference(status, response.headers, body)
         except (Exception, gevent.Timeout) as problem:
             service_s = crew.now() - sent
-            status, error = 0, problem
+            status, size = 0, 0
             failure = failure_of_error(problem) if service_s < order.plan.timeout_s else Failure.TIMEOUT
+            seen = f"{type(problem).__name__}: {problem}"
+            if failure is Failure.TIMEOUT:
+                seen = f"no answer within {order.plan.timeout_s:g} s"
         self.used_s[arm] = sent + service_s
         self.free_s[arm] = task.start_s + queued_s + service_s
         crew.record(
@@ -170,7 +173,7 @@ class User(locust.User):  # type: ignore[misc]
             size=size,
         )
         if failure:
-            crew.example(arm, failure, f"{endpoint.label}: {in_words(failure, status, error)}")
+            crew.example(arm, failure, f"{endpoint.label}: {seen}")
         if stranger:
             kind, words = stranger
             message = {"kind": str(kind), "words": f"{endpoint.label} answered {words}", "arm": int(arm)}
@@ -186,12 +189,6 @@ class User(locust.User):  # type: ignore[misc]
         if queued_s > 0:
             sent_s = task.start_s + queued_s
             crew.record(task, arm, sent_s=sent_s, service_s=0.0, queued_s=queued_s, failure=Failure.UNSENT)
-
-
-def in_words(failure: Failure, status: int, error: BaseException | None) -> str:
-    if failure is Failure.TIMEOUT:
-        return f"no answer within {order.plan.timeout_s:g} s"
-    return f"answered {status}" if error is None else f"{type(error).__name__}: {error}"
 
 
 def begin(environment: Any, msg: Any, **_: Any) -> None:

@@ -35,6 +35,10 @@ class Endpoint(Model):
     body: str | None
     login: bool = False
     weight: int
+    status: int | None = None
+    """The only status that is wanted; any 2xx when there is none."""
+    contains: str | None = None
+    """Text without which an answer is none."""
 
 
 class Limits(Model):
@@ -180,6 +184,8 @@ def _endpoints(scenarios: tuple[Scenario, ...]) -> tuple[Endpoint, ...]:
                 body=body,
                 login=scenario.login,
                 weight=scenario.weight,
+                status=scenario.status,
+                contains=scenario.contains,
             )
         )
     return tuple(endpoints)

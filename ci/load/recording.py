@@ -38,6 +38,10 @@ class Failure(enum.IntEnum):
     STATUS = 7
     UNSENT = 8
     """It was due, but its user waited for others until the end: no failure, and a latency of at least so much."""
+    REDIRECT = 9
+    """It leads elsewhere. Nobody follows, so whatever lies there was not loaded."""
+    WRONG = 10
+    """A whole answer in good order, but not the one that the scenario wants."""
 
     @property
     def words(self) -> str:
@@ -59,6 +63,8 @@ _WORDS: Final = {
     Failure.SERVER: "server error (5xx)",
     Failure.STATUS: "refused (4xx)",
     Failure.UNSENT: "never sent",
+    Failure.REDIRECT: "redirected (3xx)",
+    Failure.WRONG: "not the answer that is wanted",
 }
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from ci import pipeline
 from ci.config import Config
-from ci.config.shape.load import Regression
 from ci.config.shape.security import Code
 from ci.engine.check import declared
 from ci.engine.evidence import EvidenceStore
@@ -138,8 +137,8 @@ def _quick(scene: Scene, flaw: Flaw) -> Config:
     gate = config.gate.model_copy(update={"fail_on": Severity.INFO})
     load = config.load
     if flaw.check in BESIDE_THE_BASELINE:
-        # As strict as by default: it ends when it is certain.
-        load = load.model_copy(update={"regression": Regression(), "duration": None})
+        # It ends when it is certain.
+        load = load.model_copy(update={"duration": None})
     if flaw.check in SOAKED:
         duration = load.duration or timedelta(seconds=SOAK_S)
         load = load.model_copy(update={"profile": "soak", "duration": duration})

@@ -90,6 +90,7 @@ def refused_in_handshake() -> httpx.ConnectError:
         (ConnectionResetError(), ErrorKind.UNREACHABLE),
         (asyncio.CancelledError(), ErrorKind.INTERRUPTED),
         (ModuleNotFoundError(name="locust"), ErrorKind.TOOL_MISSING),
+        (httpx.DecodingError("incorrect header"), ErrorKind.BAD_OUTPUT),
         (ExceptionGroup("both", [httpx.ConnectError("refused"), ValueError()]), ErrorKind.UNREACHABLE),
         (ValueError("odd"), ErrorKind.BUG),
     ],

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from ci.config import parse_config
 from ci.errors import CannotRun
 from ci.load import generator
-from ci.load.answers import failure_of_error, failure_of_status, interference
+from ci.load.answers import failure_of_answer, failure_of_error, in_words, interference
 from ci.load.messages import Batch, Ending, Listening, Pulse, from_line, to_line
-from ci.load.plan import Plan
+from ci.load.plan import Endpoint, Plan
 from ci.load.recording import SAMPLE, Arm, Failure, Recorder, Sample
 from ci.load.samples import Samples
 from ci.load.stage import activity, time_limit_s
@@ -114,11 +114,28 @@ def test_kinds_of_transport_failure(error, kind):
     assert kind.words
 
 
-@given(st.integers(100, 599))
-def test_kinds_of_status(status):
-    kind = failure_of_status(status)
-    assert kind is (Failure.SERVER if status >= 500 else Failure.STATUS if status >= 400 else Failure.NONE)
+BARE = Endpoint(label="GET /", method="GET", path="/", headers={}, body=None, weight=1)
+
+
+@given(st.integers(200, 599), st.none() | st.integers(200, 599))
+def test_an_answer_is_the_one_that_is_wanted_or_a_failure(status, wanted):
+    kind = failure_of_answer(status, b"", BARE.model_copy(update={"status": wanted}))
+    right = status == wanted if wanted else status < 300
+    by_status = (Failure.WRONG, Failure.REDIRECT, Failure.STATUS, Failure.SERVER)[status // 100 - 2]
+    assert kind is (Failure.NONE if right else by_status)
     assert not kind.is_transport
+
+
+def test_an_answer_without_the_wanted_text_is_none():
+    wanting = BARE.model_copy(update={"contains": "Grüße"})
+    assert failure_of_answer(200, "<p>Grüße</p>".encode(), wanting) is Failure.NONE
+    assert failure_of_answer(200, b"<p>Sorry!</p>", wanting) is Failure.WRONG
+    assert failure_of_answer(500, "Grüße".encode(), wanting) is Failure.SERVER
+
+
+def test_words_for_a_redirect_keep_its_secrets_to_themselves():
+    told = in_words(Failure.REDIRECT, 302, "https://me:secret@id.example/login?session=secret#x")
+    assert told == "answered 302 to https://id.example/login"
 
 
 @pytest.mark.parametrize(

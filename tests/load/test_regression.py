@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from ci.engine.runner import judge
 from ci.errors import CannotRun
 from ci.load import judge as objectives
-from ci.load.comparison import of_the_whole
+from ci.load.comparison import Ratio, of_the_whole
 from ci.load.load_run import LoadRun
 from ci.load.messages import Ending
 from ci.load.recording import Arm
@@ -111,6 +112,29 @@ def test_what_is_neither_right_nor_wrong_is_inconclusive_and_a_policy_may_accept
     accepted = compared(a_run(rows, plan, inconclusive="accept"))
     assert accepted.outcome is Outcome.PASS
     assert "accepted by load.inconclusive" in accepted.evidence[1].summary
+
+
+def test_no_estimate_lies_outside_its_interval():
+    """The ratio was another at first, so that what is left of the interval is of then."""
+    ratio = Ratio.of(np.repeat([0.3, 0.0], [20, 40]), 0.01)
+    assert ratio.estimate == pytest.approx(1.0)
+    assert ratio.low <= ratio.estimate <= ratio.high
+
+
+def test_an_objective_left_open_by_a_regression_refers_to_it():
+    """Errors enough to tell the arms apart, but not yet to be sure of the objective."""
+    rows = some_rows(2, candidate_fails=0.013, slower=0.6, seconds=13)
+    open_yet = judge(objectives.error_rate, a_run(rows, ending=decided(rows)))
+    assert open_yet.error and "see load/regression first" in open_yet.error.message
+
+
+def test_what_is_missing_may_be_an_objective():
+    """Both are equal, but users wait almost as long as they may."""
+    plan = a_plan(duration_s=15)
+    rows = some_rows(3, plan=plan, seconds=18)
+    limit_ms = float(np.quantile(rows["latency"], 0.95))
+    held = compared(a_run(rows, plan, p95_ms=limit_ms))
+    assert held.error and f"to show that p95 stays below {limit_ms:g} ms (load.slo.p95_ms)" in held.error.message
 
 
 def test_without_a_baseline_nothing_is_compared_and_the_report_says_so():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import os
 import ssl
 from pathlib import Path
@@ -190,10 +191,31 @@ async def test_a_redirect_is_not_followed_and_keeps_the_secret(serve, load):
 
     target = await serve(redirecting)
     report = await load(target.url, VERCEL_AUTOMATION_BYPASS_SECRET="open-sesame-123")
-    assert "× 302" in of(report, "load/latency").evidence[0].excerpt
+    rate = of(report, "load/error-rate")
+    assert "100.00% of the requests failed" in rate.findings[0].message
+    assert "redirected (3xx)" in rate.findings[0].message
+    assert f"GET /: answered 302 to {elsewhere.url}/" in rate.evidence[0].excerpt
     assert all(f"{BYPASS_HEADER}: open-sesame-123\r\n" in head for head in target.heads)
     assert not elsewhere.heads
     assert "open-sesame-123" not in report.model_dump_json()
+
+
+async def test_an_answer_counts_as_what_the_scenario_wants(serve, load):
+    """An error page with a good status is no answer, zipped or not; a redirect that is wanted is one."""
+
+    async def moved(number: int, head: str) -> bytes:
+        path = head.split()[1]
+        if path == "/old":
+            return b"HTTP/1.1 308 Moved\r\nLocation: /new\r\nContent-Length: 0\r\n\r\n"
+        body = gzip.compress(b"<h1>Welcome</h1>" if path == "/home" else b"<h1>Something went wrong</h1>")
+        return b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+
+    target = await serve(moved)
+    wanted = "[{path: /old, status: 308}, {path: /home, contains: Welcome}, {path: /shop, contains: Welcome}]"
+    rate = of(await load(target.url, f"{LOAD}, scenarios: {wanted}"), "load/error-rate")
+    assert [finding.key for finding in rate.findings] == ["total", "GET /shop"]
+    assert "× not the answer that is wanted" in rate.findings[0].message
+    assert "GET /shop: answered 200, but not as load.scenarios wants it" in rate.evidence[0].excerpt
 
 
 async def test_tls_is_verified(serve, load, tmp_path):

@@ -26,6 +26,14 @@ class Scenario(Section):
     headers: dict[str, str] = Field(default={})
     login: bool = Field(default=False, description="Send it as the logged-in test user of smoke.login.")
     weight: int = Field(default=1, ge=1)
+    status: int | None = Field(
+        default=None,
+        ge=100,
+        le=599,
+        description="The status that is wanted; any 2xx when not given. Redirects are not followed, so they "
+        "count as failed unless one is wanted.",
+    )
+    contains: str | None = Field(default=None, min_length=1, description="Text that the body must contain.")
 
 
 class Slo(Section):

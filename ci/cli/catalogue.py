@@ -11,10 +11,15 @@ from ci.cli.session import Exit, Session, common, fail, say
 
 
 @click.command()
-@click.option("--write-docs", type=click.Path(path_type=Path, file_okay=False), help="Write a page per check there.")
+@click.option(
+    "--write-docs",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Write a page for each check there.",
+)
 @common
 def checks(session: Session, write_docs: Path | None) -> None:
-    """The catalogue of checks."""
+    """List every check, with its severity."""
     import json
 
     from ci.pipeline import catalogue
@@ -25,7 +30,9 @@ def checks(session: Session, write_docs: Path | None) -> None:
     if write_docs:
         flaws = by_check()
         pages = {f"{spec.id}.md": docs.page(spec, flaws.get(spec.id, ())) for spec in specs}
-        _write_pages(write_docs, {"README.md": docs.index(specs, flaws), **pages})
+        pages["README.md"] = docs.index(specs, flaws)
+        _write_pages(write_docs, pages)
+        session.tell(f"{len(pages)} pages in {write_docs}", written=[str(write_docs / name) for name in sorted(pages)])
     elif session.as_json:
         click.echo(json.dumps([spec.model_dump(mode="json") for spec in specs]))
     else:
@@ -36,7 +43,10 @@ def checks(session: Session, write_docs: Path | None) -> None:
 @click.argument("check_id", metavar="ID")
 @common
 def explain(session: Session, check_id: str) -> None:
-    """One check: why it is made, how to mend what it finds, which flaw proves it."""
+    """Tell why a check is made, and how to mend what it finds.
+
+    ID is one of those that `gonogo checks` lists, as in security/hsts.
+    """
     from ci.errors import CannotRun, nearest
     from ci.pipeline import catalogue
     from ci.rehearsal.flaws import by_check
@@ -59,7 +69,7 @@ def explain(session: Session, check_id: str) -> None:
 
 @click.command()
 def schema() -> None:
-    """The JSON Schema of gonogo.yaml, for editors."""
+    """Print the JSON Schema of gonogo.yaml, for editors."""
     from ci.config.schema import json_schema
 
     click.echo(json_schema(), nl=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ci.cli.session import Exit, Session, await_, common, fail
+from ci.cli.session import Exit, Session, as_json, await_, common, fail
 
 if TYPE_CHECKING:
     from ci.engine.run import Part
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("stages", nargs=-1, metavar="[STAGE]...")
-@click.option("--url", help="The running URL under test; target.production when not given.")
-@click.option("--baseline", help="URL of what serves production now, for comparison.")
-@click.option("--commit", help="The commit that the target must serve.")
-@click.option("--deployment", help="Id of the deployment under test.")
+@click.option("--url", metavar="URL", help="The running URL under test; target.production when not given.")
+@click.option("--baseline", metavar="URL", help="What serves production now, for comparison.")
+@click.option("--commit", metavar="SHA", help="The commit that the target must serve.")
+@click.option("--deployment", metavar="ID", help="Id of the deployment under test.")
 @click.option(
     "--only",
     "part",
@@ -44,7 +44,11 @@ def check(
     part: Part | None,
     since: str | None,
 ) -> None:
-    """Run stages against a URL (all that gate.required demands, if none is named), then the gate."""
+    """Test a running target, and judge: GO, NO-GO or HOLD.
+
+    STAGE is smoke, security or load; when none is named, all that gate.required demands are run. Each leaves its
+    report in the evidence folder; then the gate judges them.
+    """
     from ci import pipeline
 
     known_stages(stages, pipeline.stage_names())
@@ -65,12 +69,12 @@ def check(
 
 
 @click.command()
-@click.option("--url", help="The subject's URL; that of the reports when not given.")
-@click.option("--commit", help="The commit that the reports must be about.")
-@click.option("--deployment", help="The deployment that the reports must be about.")
+@click.option("--url", metavar="URL", help="The subject's URL; that of the reports when not given.")
+@click.option("--commit", metavar="SHA", help="The commit that the reports must be about.")
+@click.option("--deployment", metavar="ID", help="The deployment that the reports must be about.")
 @common
 def gate(session: Session, url: str | None, commit: str | None, deployment: str | None) -> None:
-    """From the reports in the evidence folder to a verdict."""
+    """Judge the reports in the evidence folder again."""
     from datetime import UTC, datetime
 
     from ci.gate.policy import decide
@@ -87,10 +91,17 @@ def gate(session: Session, url: str | None, commit: str | None, deployment: str 
 
 
 @click.command()
-@click.option("--format", "format_", type=click.Choice(["text", "md", "html", "junit", "sarif"]), default="text")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "md", "html", "junit", "sarif"]),
+    default="text",
+    show_default=True,
+    help="What to make of it.",
+)
 @common
 def report(session: Session, format_: str) -> None:
-    """Render what is in the evidence folder."""
+    """Print what is in the evidence folder."""
     from ci.report import html, junit, markdown, sarif, text
 
     store = session.store(None)
@@ -105,7 +116,8 @@ def report(session: Session, format_: str) -> None:
         "junit": junit.render,
         "sarif": sarif.render,
     }
-    click.echo(renderers[format_](reports, verdict, store.release()))
+    render = as_json if session.as_json else renderers[format_]
+    click.echo(render(reports, verdict, store.release()))
 
 
 def known_stages(stages: Sequence[str], known: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ci.cli.checking import site_of
-from ci.cli.session import Exit, Session, await_, common, fail, say
+from ci.cli.session import Exit, Session, await_, common, fail
 
 if TYPE_CHECKING:
     from ci.config import Config
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--url", help="The running URL under test; target.production when not given.")
-@click.option("--baseline", help="URL of what serves production now, for comparison.")
-@click.option("--commit", help="The commit that the target must serve.")
-@click.option("--deployment", help="Id of the deployment under test.")
+@click.option("--url", metavar="URL", help="The running URL under test; target.production when not given.")
+@click.option("--baseline", metavar="URL", help="What serves production now, for comparison.")
+@click.option("--commit", metavar="SHA", help="The commit that the target must serve.")
+@click.option("--deployment", metavar="ID", help="Id of the deployment under test.")
 @click.option("--master", metavar="[HOST:]PORT", help="Wait here for workers, conduct them, and judge the load.")
 @click.option("--workers", type=click.IntRange(1), help="How many; load.workers when not given.")
 @click.option("--worker", metavar="HOST[:PORT]", help="Be a worker of the master there.")
@@ -39,11 +39,11 @@ def run(
     worker: str | None,
     shard: str | None,
 ) -> None:
-    """Make one load from many machines. On a single one, `gonogo check load` is what you want.
+    """Make one load from many machines.
 
-    Either one machine is the --master of as many --worker machines as it expects, or each machine makes its own --shard
-    without knowing of the others, and `gonogo load judge` judges all of them together. Every machine is given the same
-    gonogo.yaml, URLs and secrets.
+    On a single one, `gonogo check load` is what you want. Either one machine is the --master of as many --worker
+    machines as it expects, or each machine makes its own --shard without knowing of the others, and `gonogo load
+    judge` judges all of them together. Every machine is given the same gonogo.yaml, URLs and secrets.
     """
     from ci import pipeline
 
@@ -55,11 +55,12 @@ def run(
         job = session.run(config, subject, progress, site_of(baseline) if baseline else None)
         if worker:
             await_(_work(job, worker))
-            say("the master has ended the load")
+            session.tell("the master has ended the load", worker_of=worker, ended=True)
         elif shard:
             part = _shard(shard)
             await_(_one_shard(job, part))
-            say(f"shard {shard} is in {session.evidence}: judge all of them with `gonogo load judge`")
+            told = f"shard {shard} is in {session.evidence}: judge all of them with `gonogo load judge`"
+            session.tell(told, shard=shard, evidence=session.evidence)
         else:
             reports, verdict = await_(pipeline.check(job, ("load",)))
             pipeline.publish(job.store, reports, verdict)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def load() -> None:
-    """Loads by themselves: from many machines, judged again, or to calibrate the comparison."""
+    """Loads from many machines, judged again, or to calibrate."""
 
 
 load.add_command(generating.run)
@@ -29,10 +29,10 @@ load.add_command(generating.run)
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE...")
 @common
 def judge(session: Session, files: tuple[Path, ...]) -> None:
-    """Judge recorded samples again: one load, or all the shards of one.
+    """Judge recorded samples again.
 
-    FILE is a load-samples.zip of an evidence folder. The report goes to the evidence folder as load.json, as if the
-    load had just been made there.
+    They are those of one load, or of all the shards of one. FILE is a load-samples.zip of an evidence folder. The
+    report goes to the evidence folder as load.json, as if the load had just been made there.
     """
     from ci.gate.policy import decide
     from ci.load import archive, histograms
@@ -68,15 +68,15 @@ async def _report(recorded: Recorded) -> StageReport:
 
 
 @load.command()
-@click.option("--url", required=True, help="A deployment.")
-@click.option("--baseline", required=True, help="Another deployment of the same code.")
+@click.option("--url", metavar="URL", required=True, help="A deployment.")
+@click.option("--baseline", metavar="URL", required=True, help="Another deployment of the same code.")
 @click.option("--runs", type=click.IntRange(2, 1000), default=10, show_default=True, help="How often to compare them.")
 @common
 def calibrate(session: Session, url: str, baseline: str, runs: int) -> None:
-    """Compare two deployments of the same code, to learn how large a tolerance must be.
+    """Learn how large a tolerance must be.
 
-    Tells how often the comparison raised a false alarm, how unlike the two places are, and which
-    load.regression.delta covers that.
+    Compares two deployments of the same code as often as --runs says. Tells how often the comparison raised a false
+    alarm, how unlike the two places are, and which load.regression.delta covers that.
     """
     import json
 

@@ -29,6 +29,8 @@ PLANS = ("free", "team", "enterprise")
 )
 @click.option(
     "--workflows",
+    metavar="FOLDER",
+    help="Where the workflow files are.",
     type=click.Path(path_type=Path, file_okay=False),
     default=".github/workflows",
     show_default=True,
@@ -46,7 +48,10 @@ def minutes(
     workflows: Path,
     as_json: bool,
 ) -> None:
-    """Minutes of GitHub's runners a month, computed from the workflow files, each job rounded up as GitHub does."""
+    """Print what the workflows cost in minutes a month.
+
+    Computed from the workflow files, each job rounded up to whole minutes as GitHub does.
+    """
     from ci.workflow.minutes import bill, measured_durations
     from ci.workflow.routes import JOBS
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ci.cli.paging import page
+from ci.cli.paging import history_option, page
 from ci.cli.session import Exit, Session, await_, common, fail, say
 
 if TYPE_CHECKING:
@@ -18,13 +18,6 @@ if TYPE_CHECKING:
     from ci.monitor.facts import Round
     from ci.monitor.overview import Overview
     from ci.monitor.watching import Done
-
-history_option = click.option(
-    "--history",
-    "place",
-    metavar="DIR|URL|branch:NAME",
-    help="Where the records are kept; monitor.history.place when not given.",
-)
 
 
 class _Duration(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases of click alone
@@ -43,7 +36,7 @@ class _Duration(click.ParamType):  # type: ignore[type-arg]  # generic in newer 
 
 @click.group()
 def monitor() -> None:
-    """Watch what is live: rounds of probes, their history, and what follows from it.
+    """Watch what is live: rounds of probes and their history.
 
     Exit codes of a round: 0 all up · 1 something is down · 2 configuration · 3 it could not be known.
     """
@@ -57,12 +50,21 @@ def monitor() -> None:
 @click.option(
     "--every", type=_Duration(), envvar="GONOGO_MONITOR_EVERY", help="Between two rounds with --for, as in 60s."
 )
-@click.option("--page", "folder", type=click.Path(path_type=Path, file_okay=False), help="Write the status page there.")
+@click.option(
+    "--page",
+    "folder",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write the status page there.",
+)
 @common
 def run(
     session: Session, place: str | None, lasts: timedelta | None, every: timedelta | None, folder: Path | None
 ) -> None:
-    """Probe everything, write it down, tell people what they must know."""
+    """Probe everything, write it down, tell people.
+
+    One round; with --for, one after another. The first round needs no preparation.
+    """
     if every and not lasts:
         fail(Exit.USAGE, "--every says how often within --for: write both, as in --for 14m --every 60s")
     if every and (every < timedelta(seconds=1) or timedelta(days=1) % every):
@@ -77,7 +79,10 @@ def run(
 @history_option
 @common
 def figures(session: Session, place: str | None) -> None:
-    """Uptime with its coverage and bounds, latency, error budget, incidents, missed rounds."""
+    """Print uptime with its coverage, latency and incidents.
+
+    Uptime comes with the share of time that was observed and with bounds; further the error budget and missed rounds.
+    """
     import json
 
     from ci.monitor.wording import figures_in_words
@@ -90,7 +95,7 @@ def figures(session: Session, place: str | None) -> None:
 @monitor.command()
 @common
 def cost(session: Session) -> None:
-    """What each way of probing costs in minutes of GitHub Actions a month."""
+    """Print what each schedule costs in minutes a month."""
     import json
     from dataclasses import asdict
 

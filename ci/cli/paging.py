@@ -8,13 +8,27 @@ import click
 
 from ci.cli.session import Session, await_, common, say
 
+history_option = click.option(
+    "--history",
+    "place",
+    metavar="PLACE",
+    help="Where the records are kept: a folder, branch:NAME of this repository, a database's sqlite: or postgresql: "
+    "URL, or url:VARIABLE for the one that a variable holds; monitor.history.place when not given.",
+)
+
 
 @click.command()
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for its files.")
-@click.option("--history", "place", help="A folder, branch:NAME, or url:VARIABLE; monitor.history.place otherwise.")
+@click.option(
+    "--out",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="Folder for its files.",
+)
+@history_option
 @common
 def page(session: Session, out: Path, place: str | None) -> None:
-    """Render the status page from the history: HTML, JSON, an Atom feed and a badge."""
+    """Write the status page: HTML, JSON, Atom feed, badge."""
     import os
     from datetime import UTC, datetime
 

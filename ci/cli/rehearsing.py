@@ -16,7 +16,11 @@ from ci.cli.session import Exit, Session, await_, common, say
 )
 @common
 def rehearse(session: Session, flaws: tuple[str, ...], late: tuple[str, ...]) -> None:
-    """A whole release offline: demo baseline and candidate, all stages, gate, promotion, verification, rollback."""
+    """Make a whole release offline, with a demo application.
+
+    Baseline and candidate are started here, beside a stand-in for Vercel; all stages, the gate, promotion, verification
+    and rollback are the real ones. `gonogo explain` names the flaws of a check.
+    """
     from ci import pipeline
     from ci.deploy.transitions import EXIT_CODES
     from ci.rehearsal.rehearse import rehearse as whole
@@ -31,7 +35,10 @@ def rehearse(session: Session, flaws: tuple[str, ...], late: tuple[str, ...]) ->
 @click.argument("flaws", nargs=-1, metavar="[FLAW]...")
 @common
 def drill(session: Session, flaws: tuple[str, ...]) -> None:
-    """Inject every flaw (or those named) and demand that the right check fails, and no other; prints the matrix."""
+    """Inject every flaw, and demand that the right check fails.
+
+    Every FLAW, when none is named; no other check may fail. Prints the matrix of flaws and checks.
+    """
     import json
 
     from ci.rehearsal.drill import drill as every

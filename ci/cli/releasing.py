@@ -16,24 +16,33 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--deployment", help="Id of a staged production deployment; without it, `vercel deploy` stages one.")
-@click.option("--commit", envvar="GITHUB_SHA", help="The commit that it must have been built from.")
+@click.option(
+    "--deployment", metavar="ID", help="Id of a staged production deployment; without it, `vercel deploy` stages one."
+)
+@click.option("--commit", metavar="SHA", envvar="GITHUB_SHA", help="The commit that it must have been built from.")
 @click.option("--override-pin", is_flag=True, help="Promote although production was rolled back and pinned.")
 @common
 def release(session: Session, deployment: str | None, commit: str | None, override_pin: bool) -> None:
-    """Stage the prebuilt output (or take a staged deployment), test, promote, verify, and roll back if need be."""
+    """Test a staged deployment, promote it, verify production.
+
+    Stages the output that `vercel build` has left, or takes the deployment that is named; promotes on GO alone; takes
+    production back when it is not right. Needs VERCEL_TOKEN, VERCEL_PROJECT_ID and, for a team, VERCEL_ORG_ID.
+    """
     from ci.pipeline import releasing
 
     transact(session, commit, lambda run: releasing.release(run, deployment, override_pin=override_pin))
 
 
 @click.command()
-@click.option("--deployment", required=True, help="Id of the staged production deployment.")
-@click.option("--commit", help="The commit that it must have been built from.")
+@click.option("--deployment", metavar="ID", required=True, help="Id of the staged production deployment.")
+@click.option("--commit", metavar="SHA", help="The commit that it must have been built from.")
 @click.option("--override-pin", is_flag=True, help="Promote although production was rolled back and pinned.")
 @common
 def promote(session: Session, deployment: str, commit: str | None, override_pin: bool) -> None:
-    """Promote a deployment for which the evidence folder holds a fresh GO, and verify production."""
+    """Promote a deployment that has its GO, verify production.
+
+    The evidence folder must hold a fresh GO for it. Production is taken back when it is not right.
+    """
     from ci.pipeline import releasing
 
     transact(session, commit, lambda run: releasing.promote(run, deployment, override_pin=override_pin))
@@ -41,7 +50,10 @@ def promote(session: Session, deployment: str, commit: str | None, override_pin:
 
 @click.command()
 @click.option(
-    "--to", envvar="GONOGO_DEPLOYMENT", help="Id of the deployment to go back to; the one before, when not given."
+    "--to",
+    metavar="ID",
+    envvar="GONOGO_DEPLOYMENT",
+    help="Id of the deployment to go back to; the one before, when not given.",
 )
 @common
 def rollback(session: Session, to: str | None) -> None:
@@ -55,7 +67,10 @@ def rollback(session: Session, to: str | None) -> None:
 @click.command()
 @common
 def reconcile(session: Session) -> None:
-    """Finish, or explain, the release that the journal in the evidence folder tells of."""
+    """Finish or explain a release that was cut short.
+
+    The journal in the evidence folder tells how far it had come.
+    """
     from ci.pipeline import releasing
 
     transact(session, None, releasing.reconcile)

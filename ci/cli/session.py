@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import signal
@@ -85,23 +86,22 @@ class Session:
 
     def print(self, reports: Sequence[StageReport], verdict: Verdict | None, release: Release | None = None) -> None:
         """The result on stdout: for a machine, or for a person; in GitHub Actions on the run's page, too."""
-        import json
-
         from ci.report import text
 
         self._show_in_actions(reports, verdict, release)
 
         if self.as_json:
-            result = {
-                "verdict": verdict.model_dump(mode="json") if verdict else None,
-                "reports": [report.model_dump(mode="json") for report in reports],
-                "release": release.model_dump(mode="json") if release else None,
-            }
-            click.echo(json.dumps(result))
+            click.echo(as_json(reports, verdict, release))
         else:
             colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
             click.echo(text.render(reports, verdict, release, colour=colour))
             say(f"report: {self.evidence / 'report.html'}")
+
+    def tell(self, sentence: str, **facts: object) -> None:
+        """The result of a command without a report, on stdout: a sentence for a person, or facts for a machine."""
+        import json
+
+        click.echo(json.dumps(facts, default=str) if self.as_json else sentence)
 
     def finish(self, reports: Sequence[StageReport], verdict: Verdict) -> NoReturn:
         """Print a verdict and exit with its code."""
@@ -127,11 +127,37 @@ class Session:
             step.output(end=release.end)
 
 
+def as_json(reports: Sequence[StageReport], verdict: Verdict | None, release: Release | None) -> str:
+    """The result for a machine."""
+    import json
+
+    result = {
+        "verdict": verdict.model_dump(mode="json") if verdict else None,
+        "reports": [report.model_dump(mode="json") for report in reports],
+        "release": release.model_dump(mode="json") if release else None,
+    }
+    return json.dumps(result)
+
+
 def common(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the common options; it is called with the `Session` that they make."""
 
-    @click.option("--config", type=click.Path(path_type=Path), default="gonogo.yaml", show_default=True)
-    @click.option("--evidence", type=click.Path(path_type=Path, file_okay=False), default="evidence", show_default=True)
+    @click.option(
+        "--config",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        default="gonogo.yaml",
+        show_default=True,
+        help="What is to be known of the application.",
+    )
+    @click.option(
+        "--evidence",
+        metavar="FOLDER",
+        type=click.Path(path_type=Path, file_okay=False),
+        default="evidence",
+        show_default=True,
+        help="Where reports, verdict and journal are kept.",
+    )
     @click.option("--json", "as_json", is_flag=True, help="The result as JSON on stdout, and nothing else there.")
     @click.option("-v", "--verbose", is_flag=True, help="Tell more while working.")
     @functools.wraps(command)
@@ -168,11 +194,22 @@ def await_(work: Coroutine[Any, Any, T]) -> T:
         raise KeyboardInterrupt from None
 
 
+class Ended(SystemExit):
+    """A command that cannot go on: with which exit code, and why, which has been said."""
+
+    def __init__(self, code: Exit, message: str) -> None:
+        super().__init__(code)
+        self.exit = code
+        self.message = message
+
+
 def say(message: str) -> None:
-    """A line for people, on stderr."""
-    click.echo(message, err=True)
+    """A line for people, on stderr; that nobody reads it any more is no reason to stop."""
+    with contextlib.suppress(OSError, ValueError):
+        click.echo(message, err=True)
 
 
 def fail(code: Exit, message: str) -> NoReturn:
+    """Say why the command cannot go on, and end it."""
     say(message)
-    sys.exit(code)
+    raise Ended(code, message)

@@ -6,19 +6,20 @@ from datetime import datetime
 
 import click
 
-from ci.cli.session import Exit, Session, common, fail, say
+from ci.cli.session import Exit, Session, common, fail
 
 
 @click.command()
 @click.argument("fingerprint")
 @click.option("--owner", required=True, help="Who answers for it.")
 @click.option("--reason", required=True, help="Why it may stay, for whoever reads it later.")
-@click.option("--expires", required=True, type=click.DateTime(["%Y-%m-%d"]), help="Its last day.")
+@click.option("--expires", required=True, metavar="YYYY-MM-DD", type=click.DateTime(["%Y-%m-%d"]), help="Its last day.")
 @common
 def waive(session: Session, fingerprint: str, owner: str, reason: str, expires: datetime) -> None:
-    """Accept a finding until a date: writes a waiver into gonogo.yaml and keeps the file's comments.
+    """Accept a finding until a date.
 
-    The finding must be one of those in the evidence folder, when there are any.
+    Writes a waiver into gonogo.yaml, and keeps the file's comments. The report names each finding's FINGERPRINT. The
+    finding must be one of those in the evidence folder, when there are any.
     """
     from datetime import UTC
 
@@ -35,4 +36,10 @@ def waive(session: Session, fingerprint: str, owner: str, reason: str, expires: 
     add_waiver(session.config_path, fingerprint=fingerprint, owner=owner, reason=reason, expires=expires.date())
     known = found.get(fingerprint)
     what = f"{known.check_id}: {known.message}" if known else "a finding that is not in the evidence folder"
-    say(f"{session.config_path}: waived by {owner} until {expires.date()}: {what}")
+    session.tell(
+        f"{session.config_path}: waived by {owner} until {expires.date()}: {what}",
+        fingerprint=fingerprint,
+        owner=owner,
+        expires=expires.date(),
+        written=session.config_path,
+    )

@@ -24,13 +24,16 @@ if TYPE_CHECKING:
 
 @click.group()
 def workflow() -> None:
-    """The jobs of the workflows in .github/workflows."""
+    """The jobs of the workflows, one command each."""
 
 
 @workflow.command()
 @common
 def plan(session: Session) -> None:
-    """Decide by the event of this run which jobs have to run, and with what."""
+    """Decide which jobs this run needs.
+
+    By the event of GitHub Actions that began it.
+    """
     import json
 
     from ci.workflow import planning
@@ -49,7 +52,10 @@ def plan(session: Session) -> None:
 @workflow.command()
 @common
 def stage(session: Session) -> None:
-    """Deploy GONOGO_COMMIT for GONOGO_TARGET, production or preview, without giving it a domain."""
+    """Deploy GONOGO_COMMIT, without giving it a domain.
+
+    For GONOGO_TARGET, which is production or preview.
+    """
     from ci.engine.gfm import prose
     from ci.workflow.deploying import deploy
     from ci.workflow.inputs import StageInputs
@@ -72,13 +78,16 @@ def stage(session: Session) -> None:
     )
     sentence = f"deployed for {told.target}, without a domain: {subject}"
     step.summary(f"## Deployed\n\n{prose(sentence)}")
-    click.echo(step.redact(sentence))
+    session.tell(step.redact(sentence), **subject.model_dump(mode="json"), baseline=made.baseline_url)
 
 
 @workflow.command()
 @common
 def gate(session: Session) -> None:
-    """Run the stages against GONOGO_URL, and the gate. Ends with 0 for every verdict: `enforce` judges it."""
+    """Run the stages against GONOGO_URL, and the gate.
+
+    Ends with 0 for every verdict: `enforce` judges it.
+    """
     from ci import pipeline
     from ci.cli.checking import known_stages
     from ci.workflow.inputs import GateInputs
@@ -97,7 +106,10 @@ def gate(session: Session) -> None:
 @workflow.command()
 @common
 def tell(session: Session) -> None:
-    """Publish the verdict: the commit status, and the one comment on the pull request."""
+    """Publish the verdict on GitHub.
+
+    As the commit's status, and as the one comment on the pull request.
+    """
     from ci.workflow import telling
     from ci.workflow.enforcing import results
     from ci.workflow.inputs import TellInputs
@@ -108,13 +120,17 @@ def tell(session: Session) -> None:
     with session.show(session.redactor(config)) as progress:
         others = results(os.environ.get("GONOGO_NEEDS") or "{}")
         verdict = await_(telling.tell(told, others, store, os.environ, progress))
-    click.echo(f"told: {verdict.decision} as gonogo/{told.environment} on {told.commit}")
+    sentence = f"told: {verdict.decision} as gonogo/{told.environment} on {told.commit}"
+    session.tell(sentence, verdict=verdict.decision, environment=told.environment, commit=told.commit)
 
 
 @workflow.command()
 @common
 def staging(session: Session) -> None:
-    """Point the staging alias at GONOGO_DEPLOYMENT, for which the evidence folder holds a GO."""
+    """Point the staging alias at GONOGO_DEPLOYMENT.
+
+    The evidence folder must hold a GO for it.
+    """
     from ci.engine.gfm import prose
     from ci.workflow.deploying import point_staging
     from ci.workflow.inputs import CandidateInputs
@@ -124,13 +140,16 @@ def staging(session: Session) -> None:
     with session.show(session.redactor(config)) as progress:
         sentence = await_(point_staging(_run(session, config, progress, told.commit), told.deployment))
     session.step(config).summary(f"## Staging\n\n{prose(sentence)}")
-    click.echo(sentence)
+    session.tell(sentence, deployment=told.deployment, done=sentence)
 
 
 @workflow.command()
 @common
 def promote(session: Session) -> None:
-    """Promote GONOGO_DEPLOYMENT, or finish what an earlier attempt has begun; verify, and roll back if need be."""
+    """Promote GONOGO_DEPLOYMENT, and verify production.
+
+    Or finish what an earlier attempt has begun. Production is taken back when it is not right.
+    """
     from ci.workflow.inputs import CandidateInputs
     from ci.workflow.promoting import promote_or_resume
 
@@ -141,7 +160,10 @@ def promote(session: Session) -> None:
 @workflow.command()
 @common
 def verify(session: Session) -> None:
-    """Verify GONOGO_DEPLOYMENT, which Vercel has promoted by itself, and take it back if production is wrong."""
+    """Verify what Vercel has promoted by itself.
+
+    That is GONOGO_DEPLOYMENT. Production is taken back when it is not right.
+    """
     from ci.pipeline import releasing
     from ci.workflow.inputs import CandidateInputs
 
@@ -152,7 +174,10 @@ def verify(session: Session) -> None:
 @workflow.command()
 @common
 def fork(session: Session) -> None:
-    """Judge the application started here: what can be known of a pull request that gets no secrets."""
+    """Judge a pull request that gets no secrets.
+
+    The application is started here, and what can be known of it that way is judged.
+    """
     from ci.workflow.events import PullRequest, read_event
     from ci.workflow.offline import judge_offline
     from ci.workflow.routes import without_secrets
@@ -169,7 +194,10 @@ def fork(session: Session) -> None:
 @workflow.command()
 @common
 def load(session: Session) -> None:
-    """The load stage alone, by GONOGO_PROFILE, against GONOGO_URL, else deploy.staging, else the application here."""
+    """Run the load stage alone, by GONOGO_PROFILE.
+
+    Against GONOGO_URL, else deploy.staging, else the application started here.
+    """
     from ci import pipeline
     from ci.workflow.heavy_load import NOT_LINKED, with_profile
     from ci.workflow.inputs import LoadInputs
@@ -199,23 +227,30 @@ def load(session: Session) -> None:
 @workflow.command()
 @common
 def freshness(session: Session) -> None:
-    """Compare every pinned dependency with the newest that fits; fails when one has been behind for too long."""
+    """Compare every pinned dependency with the newest.
+
+    With the newest that fits; fails when one has been behind for too long.
+    """
     from ci.workflow import freshness as fresh
 
     found = await_(fresh.freshness(Path()))
     text = fresh.page(found)
     session.store(None).write_text("freshness.md", text)
     session.step().summary(text)
-    click.echo(text.rstrip())
-    if found.overdue:
-        names = ", ".join(lag.name for lag in found.overdue)
-        fail(Exit.NO_GO, f"behind for too long: {names}; run `make lock`, or merge what Dependabot proposes")
+    overdue = [lag.name for lag in found.overdue]
+    session.tell(text.rstrip(), overdue=overdue)
+    if overdue:
+        say(f"behind for too long: {', '.join(overdue)}; run `make lock`, or merge what Dependabot proposes")
+        sys.exit(Exit.NO_GO)
 
 
 @workflow.command()
 @common
 def enforce(session: Session) -> None:
-    """Demand by GONOGO_NEEDS, `toJSON(needs)`, that every planned job has succeeded and the verdict is GO."""
+    """Demand that every planned job has succeeded.
+
+    And that the verdict is GO. GONOGO_NEEDS is `toJSON(needs)`.
+    """
     from ci.engine.gfm import prose
     from ci.report.annotations import Annotation
     from ci.workflow.enforcing import enforce as ruling_of
@@ -228,8 +263,9 @@ def enforce(session: Session) -> None:
     for problem in ruling.problems:
         step.annotate(str(Annotation("error", "Gonogo", problem)), sys.stderr)
         say(problem)
-    if not ruling.problems:
-        click.echo(f"route {ruling.route}: every planned job has succeeded")
+    if session.as_json or not ruling.problems:
+        sentence = f"route {ruling.route}: every planned job has succeeded"
+        session.tell(sentence, route=ruling.route, problems=ruling.problems, exit_code=int(ruling.code))
     sys.exit(ruling.code)
 
 

@@ -114,6 +114,8 @@ def _refuse_doubles(node: yaml.Node, name: str) -> None:
         seen: dict[str, int] = {}
         for key, value in node.value:
             line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                raise ConfigError(f"{name}:{line}: a key must be a word, not {_kind(key)}")
             if key.value in seen:
                 raise ConfigError(f"{name}:{line}: `{key.value}` stands here twice (first on line {seen[key.value]})")
             seen[key.value] = line
@@ -124,4 +126,5 @@ def _refuse_doubles(node: yaml.Node, name: str) -> None:
 
 
 def _kind(node: yaml.Node) -> str:
-    return "a list" if isinstance(node, yaml.SequenceNode) else "a single value"
+    kinds = {yaml.SequenceNode: "a list", yaml.MappingNode: "a mapping"}
+    return next((word for kind, word in kinds.items() if isinstance(node, kind)), "a single value")

@@ -12,6 +12,7 @@ import httpx
 from ci.config import Config
 from ci.config.shape.deploy import Purge
 from ci.engine.http import USER_AGENT, tls_context
+from ci.engine.redaction import in_a_header
 from ci.model import Release, ReleaseEnd
 
 REQUEST_S = 20.0
@@ -48,7 +49,7 @@ async def _purge(http: httpx.AsyncClient, settings: Purge, environ: Mapping[str,
     url = f"{settings.api}/client/v4/zones/{settings.zone}/purge_cache"
     for body in _batches(settings):
         try:
-            answer = await http.post(url, json=body, headers={"authorization": f"Bearer {token}"})
+            answer = await http.post(url, json=body, headers={"authorization": f"Bearer {in_a_header(token)}"})
             if not answer.is_success or answer.json().get("success") is not True:
                 return f"the CDN's cache was not emptied: Cloudflare answered {answer.status_code}"
         except (httpx.HTTPError, ValueError, AttributeError) as error:

@@ -28,7 +28,7 @@ from ci.deploy.answers import (
 from ci.deploy.failures import Ambiguous, NotSent, RateLimited, Refused, Unreadable
 from ci.deploy.wire import error_of, parsed, retry_after, segment, words
 from ci.engine.http import USER_AGENT, tls_context
-from ci.engine.redaction import Redactor
+from ci.engine.redaction import Redactor, in_a_header
 from ci.errors import ConfigError
 
 A = TypeVar("A", bound=Answer)
@@ -65,7 +65,7 @@ class _Bearer(httpx.Auth):
 
     def auth_flow(self, request: httpx.Request) -> Any:
         if request.url.host == self._host:
-            request.headers["authorization"] = f"Bearer {self._token}"
+            request.headers["authorization"] = f"Bearer {in_a_header(self._token)}"
         yield request
 
 

@@ -12,6 +12,7 @@ import pydantic
 from ci.config.shape.deploy import Deploy, ErrorLog, Watch
 from ci.deploy.context import Context
 from ci.engine.http import USER_AGENT, tls_context
+from ci.engine.redaction import in_a_header
 from ci.model import Subject
 
 REQUEST_S = 20.0
@@ -84,7 +85,7 @@ async def _sentry(settings: Watch, environ: Mapping[str, str], subject: Subject)
     if not token:
         yield _blind(f"{settings.token} is not set")
         return
-    headers = {"authorization": f"Bearer {token}", "user-agent": USER_AGENT}
+    headers = {"authorization": f"Bearer {in_a_header(token)}", "user-agent": USER_AGENT}
     release = settings.release.replace("{commit}", subject.commit or "")
     query = {"query": f'project:{settings.project} firstRelease:"{release}"', "limit": "100"}
     async with httpx.AsyncClient(

@@ -103,9 +103,15 @@ class EvidenceStore:
     def _read(self, path: Path, kind: type[M]) -> M:
         try:
             return kind.model_validate_json(path.read_bytes())
-        except (pydantic.ValidationError, OSError) as error:
-            problem = str(error).splitlines()[0]
-            raise CannotRun(ErrorKind.BAD_OUTPUT, f"{path} is not a {kind.__name__}: {problem}") from error
+        except OSError as error:
+            problem = f"it cannot be read ({error.strerror})"
+        except pydantic.ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(map(str, first["loc"]))
+            problem = f"`{where}`: {first['msg']}" if where else first["msg"]
+            if where == "schema_version":
+                problem += ": another version of Gonogo wrote it; run `gonogo check` again"
+        raise CannotRun(ErrorKind.BAD_OUTPUT, f"{path} is not a {kind.__name__}: {problem}")
 
     def _write(self, name: str, content: bytes) -> Path:
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from ci.engine.http import USER_AGENT, tls_context
-from ci.engine.redaction import Redactor
+from ci.engine.redaction import Redactor, in_a_header
 from ci.errors import CannotRun
 from ci.model import ErrorKind
 
@@ -134,7 +134,7 @@ async def connect(environ: Mapping[str, str], redact: Redactor) -> AsyncIterator
         yield None
         return
     headers = {
-        "authorization": f"Bearer {token}",
+        "authorization": f"Bearer {in_a_header(token)}",
         "accept": "application/vnd.github+json",
         "x-github-api-version": API_VERSION,
         "user-agent": USER_AGENT,

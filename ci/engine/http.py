@@ -15,6 +15,7 @@ import stamina
 
 from ci import __version__
 from ci.engine.bodies import AsyncCapped, Capped
+from ci.engine.redaction import in_a_header
 from ci.engine.trusted import AUDIENCE_VARIABLE, TrustedToken
 from ci.errors import CannotRun
 from ci.model import ErrorKind
@@ -250,7 +251,7 @@ class HttpFactory:
         """
         place = origin(url)
         if secret := self.bypass.get(place):
-            return {BYPASS_HEADER: secret}
+            return {BYPASS_HEADER: in_a_header(secret)}
         if token := self.trusted.get(place):
             return dict([token()])
         return {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote, quote_plus
@@ -85,8 +86,19 @@ class Redactor:
 
 
 def _forms(secret: str) -> set[str]:
-    """The secret as it is, and as it looks inside a URL or a JSON string."""
+    """The secret as it is, and as it looks inside a URL, a JSON string, a message of Python or a header."""
     if len(secret) < MIN_SECRET_LENGTH:
         return set()
     in_json = secret.replace("\\", "\\\\").replace('"', '\\"')
-    return {secret, quote(secret, safe=""), quote_plus(secret), in_json}
+    in_python = secret.encode("unicode_escape").decode()
+    in_header = in_a_header(secret)
+    return {secret, quote(secret, safe=""), quote_plus(secret), in_json, in_python, in_header}
+
+
+def in_a_header(secret: str) -> str:
+    """A secret as it can travel in a header.
+
+    What no token holds, such as a line end or a letter beyond ASCII, is percent-encoded: then whoever is asked
+    refuses it, where the client's own error would repeat it.
+    """
+    return quote(secret.strip(), safe=string.punctuation)

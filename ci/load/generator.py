@@ -35,6 +35,7 @@ SPAWN_RATE = 500
 """Users per second and process: they only wait until all are there, so they cost little."""
 GAVE_UP = "Gave up waiting for workers"
 """Locust's words when not all workers have joined in time."""
+_CANNOT_LISTEN = "Socket bind failure"
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 
 OnBatch = Callable[[bytes, float], str | None]
@@ -104,6 +105,9 @@ async def generate(
                     conversing=True,
                 )
             except CannotRun as error:
+                if master and _CANNOT_LISTEN in str(error):
+                    told = f"{master.host}:{master.port} cannot be listened at: give --master a port that is free here"
+                    raise CannotRun(ErrorKind.MISCONFIGURED, told) from None
                 raise _missing(plan, master) if GAVE_UP in str(error) else error from None
         if listener.ending is None:
             words = redact(run.stderr).strip()[-400:] or "it printed nothing"

@@ -12,7 +12,7 @@ import random
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -88,6 +88,9 @@ class BranchHistory:
 
     async def append(self, round_: Round) -> None:
         await self._publish(lambda folder: folder.append(round_), f"round {round_.id}")
+
+    def telling(self) -> AbstractAsyncContextManager[None]:
+        return nullcontext()
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> None:
         await self._publish(lambda folder: folder.deliver(deliveries), "deliveries")

@@ -19,6 +19,8 @@ DAY = timedelta(days=1)
 _STRAGGLERS = timedelta(hours=2)
 """A day is kept when it has been over for so long; what comes later still takes it away again."""
 _RECENT = timedelta(days=2)
+_AHEAD = timedelta(minutes=2)
+"""How far a clock may be ahead of ours; what was written down by one that was further ahead has yet to come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,9 @@ async def chronicle(history: History, rules: Rules, now: datetime, every_s: int)
     for since, until in _months(min(begins, lately) if begins else lately, now.date() + DAY):
         reading = await history.read(since, until)
         corrupt += reading.corrupt
-        _tell(days, reading.records, rules, min(now, _midnight_of(until)), every_s)
-        recent += (record for record in reading.records if record.at >= now - _RECENT)
+        records = tuple(record for record in reading.records if record.at <= now + _AHEAD)
+        _tell(days, records, rules, min(now, _midnight_of(until)), every_s)
+        recent += (record for record in records if record.at >= now - _RECENT)
     over = [day for day in days[kept:] if day.ends <= midnight(now) and now - day.ends >= _STRAGGLERS]
     if over:
         with suppress(CannotRun):  # whoever may only read makes them again the next time

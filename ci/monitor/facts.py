@@ -205,6 +205,8 @@ class Incident(Model):
     """A vendor's trouble at the same time: the likely cause."""
     evidence: tuple[str, ...] = ()
     """The first and the latest details, each with its time."""
+    episode: str = ""
+    """The id of the incident that began the episode to which it belongs; empty: it is one by itself."""
 
     @property
     def fingerprint(self) -> str:
@@ -237,7 +239,7 @@ class Delivery(Model):
 
     schema_version: Literal[1] = 1
     incident: str
-    """The incident's id."""
+    """The episode's id, which is that of the incident that began it."""
     event: Literal["opened", "updated", "closed"]
     channel: str
     at: Time

@@ -9,6 +9,7 @@ begins on a line of its own, so that nothing else is lost with it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import os
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
@@ -30,23 +31,31 @@ _TAIL = 1 << 20
 """Bytes at the end of a file in which a round is looked for before it is written."""
 DELIVERIES = "deliveries.jsonl"
 LOCK = ".lock"
+TELLING = ".telling"
+TELLING_TIMEOUT_S = 90.0
+"""Longer than one round may tell (`ci.monitor.alerts.CHANNEL_S`)."""
 
 
 @asynccontextmanager
-async def folder_history(folder: Path) -> AsyncIterator[FolderHistory]:
-    """The history in this folder, which is made when there is none. Raises CannotRun when it cannot be written."""
-    try:
-        (folder / "days").mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-    yield FolderHistory(folder)
+async def folder_history(folder: Path, *, to_read: bool = False) -> AsyncIterator[FolderHistory]:
+    """The history in this folder, which is made when there is none. Raises CannotRun when it cannot be written.
+
+    Who opens it only `to_read` needs no permission to write, and leaves nothing where there is no history.
+    """
+    if not to_read:
+        try:
+            (folder / "days").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unwritable(folder, error) from error
+    yield FolderHistory(folder, to_read=to_read)
 
 
 class FolderHistory:
     """See `ci.monitor.history.History`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, to_read: bool = False) -> None:
         self.folder = folder
+        self._to_read = to_read
 
     async def append(self, round_: Round) -> None:
         path = self.folder / month_file(round_.slot.date())
@@ -78,6 +87,18 @@ class FolderHistory:
     async def begins(self) -> date | None:
         months = (path.stem.removeprefix("probes-") for path in self._month_files())
         return next((date.fromisoformat(f"{month}-01") for month in months), None)
+
+    @asynccontextmanager
+    async def telling(self) -> AsyncIterator[None]:
+        handle = os.open(self.folder / TELLING, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            with contextlib.suppress(TimeoutError):  # rather told twice than not at all
+                async with asyncio.timeout(TELLING_TIMEOUT_S):
+                    while not _try_lock(handle):  # noqa: ASYNC110 - no event tells of another process
+                        await asyncio.sleep(_LOCK_POLL_S)
+            yield
+        finally:
+            os.close(handle)
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> None:
         path = self.folder / DELIVERIES
@@ -144,7 +165,10 @@ class FolderHistory:
         try:
             handle = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
-            raise _unwritable(self.folder, error) from error
+            if not self._to_read:
+                raise _unwritable(self.folder, error) from error
+            yield  # where nobody can take the lock, nobody writes; a line that is torn all the same is counted
+            return
         try:
             try:
                 async with asyncio.timeout(LOCK_TIMEOUT_S):

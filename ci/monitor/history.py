@@ -36,6 +36,9 @@ class History(Protocol):
     async def begins(self) -> date | None:
         """A day before which there is no record, as late as can be told cheaply; None for an empty history."""
 
+    def telling(self) -> AbstractAsyncContextManager[None]:
+        """Held while people are told: of two rounds at once in a folder one tells, and the other knows of it then."""
+
     async def deliver(self, deliveries: Sequence[Delivery]) -> None:
         """Write down that people were told, after they were."""
 
@@ -62,7 +65,7 @@ def open_history(
 ) -> AbstractAsyncContextManager[History]:
     """The history at `place`: a folder, `branch:NAME`, `url:VARIABLE`, or a database's URL; else what `settings` say.
 
-    Who opens a branch only to read it pushes nothing, not even roll-ups.
+    Who opens it only to read pushes nothing to a branch, not even roll-ups, and needs no permission to write a folder.
     Raises ConfigError when the place is not one, CannotRun when it cannot be reached.
     """
     place = place or settings.place
@@ -85,4 +88,4 @@ def open_history(
         )
     from ci.monitor.folder import folder_history
 
-    return folder_history(Path(place))
+    return folder_history(Path(place), to_read=to_read)

@@ -3,7 +3,7 @@
 An incident opens after `open_after` failures in a row and closes after `close_after` good probes in a row. Whatever
 goes to and fro is flapping: it opens, too, and stays one incident until it is calm. A probe without an answer
 counts neither way, unless nothing else comes: then that it cannot be seen is the incident. What is watched no more
-has no open incident either.
+has no open incident either. What opens together in one environment is one episode (`ci.monitor.episodes`).
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ EVIDENCE_KEPT = 3
 """Details that are kept of an incident's begin, and as many of its latest."""
 TOGETHER = 3
 """Two probes nearer to each other than an interval divided by this are one: rounds may run at once."""
+JOINED_WITHIN = 3
+"""Intervals within which what opens after an incident of its environment is told as one with it."""
 
 LOST = timedelta(days=1)
 """What no round has looked at for so long is watched no more; and what belongs to no user may be unseen so long."""
@@ -71,6 +73,7 @@ class Detector:
             if record.outcome is not Condition.UP and record.maintenance:
                 continue
             self._step(record.series, record, failing=record.outcome.failing)
+        self._gather(timedelta(seconds=JOINED_WITHIN * max((record.every_s for record in records), default=0)))
         if rounds and not blind:
             self._forget(rounds[0].at)
 
@@ -146,6 +149,29 @@ class Detector:
             "evidence": _kept(incident.evidence, _told(record)),
         }
         return watch.model_copy(update={"incident": incident.model_copy(update=changed)})
+
+    def _gather(self, within: timedelta) -> None:
+        """Give each new incident its episode, the worst one first: the others of the same cause join it."""
+        new = [watch.incident for watch in self._watches.values() if watch.incident and not watch.incident.episode]
+        for incident in sorted(new, key=lambda one: (one.priority, str(one.series))):
+            named = incident.model_copy(update={"episode": self._episode_for(incident, within)})
+            watch = self._watches[incident.series]
+            self._watches[incident.series] = watch.model_copy(update={"incident": named})
+
+    def _episode_for(self, new: Incident, within: timedelta) -> str:
+        """Of what opened lately in its environment and is no milder. What is worse than all that must be heard anew."""
+        if new.series.kind is Kind.MONITOR:
+            return new.id
+        near = [
+            one
+            for one in self.open
+            if one.episode
+            and one.series.kind is not Kind.MONITOR
+            and one.series.environment == new.series.environment
+            and one.priority <= new.priority
+            and new.opened_at - one.opened_at <= within
+        ]
+        return min(near, key=lambda one: (one.priority, one.opened_at)).episode if near else new.id
 
     def _forget(self, now: datetime) -> None:
         """Close what nobody looks at any more: nobody would ever find it well."""

@@ -142,14 +142,26 @@ async def _once(probe: Probe, eyes: Eyes) -> list[_Look]:
         async with asyncio.timeout(eyes.timeout_s):
             return [_Look(seen, at) for seen in await probe.look()]
     except CannotRun as error:
-        seen = Seen(probe.series, _MEANINGS.get(error.kind, probe.silence), str(error))
+        meaning = _MEANINGS.get(error.kind, probe.silence)
+        # Who could only have told something of the application tells nothing of it from behind a wall.
+        seen = Seen(probe.series, Condition.UNKNOWN if probe.silence is Condition.UNKNOWN else meaning, str(error))
     except (TimeoutError, httpx.TimeoutException):
         seen = Seen(probe.series, probe.silence, f"no answer within {time.perf_counter() - begin:.1f} s")
     except (httpx.HTTPError, OSError) as error:
-        seen = Seen(probe.series, probe.silence, f"no answer: {str(error) or type(error).__name__}")
+        seen = Seen(probe.series, probe.silence, f"no answer: {_reason(error)}")
     except Exception as error:  # a mistake in one probe must not make the others blind, nor anybody down
         seen = Seen(probe.series, Condition.UNKNOWN, f"this probe has a defect: {type(error).__name__}: {error}")
     return [_Look(seen, at)]
+
+
+def _reason(error: BaseException) -> str:
+    """What the system said, where a library's own words hide it."""
+    cause: BaseException | None = error
+    while cause:
+        if isinstance(cause, ConnectionRefusedError):
+            return "the connection is refused"
+        cause = cause.__cause__ or cause.__context__
+    return str(error) or type(error).__name__
 
 
 def _eyes(config: Config, environ: Mapping[str, str]) -> Eyes:

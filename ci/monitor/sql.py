@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from datetime import date
 from typing import Any
 
@@ -100,6 +100,9 @@ class SqlHistory:
         with _explained(), self._engine.connect() as connection:
             first = connection.execute(sa.select(sa.func.min(_probes.c.day))).scalar()
         return date.fromisoformat(first) if first else None
+
+    def telling(self) -> AbstractAsyncContextManager[None]:
+        return nullcontext()
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> None:
         names = ("incident", "event", "channel", "digest")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ci.engine import gfm
+from ci.monitor.episodes import episodes
 from ci.monitor.facts import Condition, Kind, Round
 from ci.monitor.overview import Overview
 
@@ -31,9 +32,9 @@ def _blocks(made: Round, told: Overview) -> Iterator[str]:
             for one in unwell
         ]
         yield "\n".join(["| | Target | Seen |", "| --- | --- | --- |", *rows])
-    for incident in told.open:
-        since = f"since {incident.first_failure:%Y-%m-%d %H:%M} UTC"
-        yield f"**Open: {incident.priority}** {gfm.inline(incident.title)}, {since}"
+    for episode in episodes(told.open):
+        since = f"since {episode.began:%Y-%m-%d %H:%M} UTC"
+        yield f"**Open: {episode.priority}** {gfm.inline(episode.title)}, {since}"
     for window, figures in told.figures.items():
         whole = (one for one in figures.values() if one.series.kind is Kind.ALL)
         yield from (f"{gfm.inline(one.series.environment)}, last {window}: {one}" for one in whole)

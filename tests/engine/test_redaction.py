@@ -1,10 +1,12 @@
 import json
 from urllib.parse import quote
 
+import httpx
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci.engine.redaction import MASK, Redactor
+from ci.engine.redaction import MASK, Redactor, in_a_header
 from tests.runs import failed, report
 
 SECRETS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=6, max_size=40)
@@ -58,3 +60,15 @@ def test_named_variables_are_secret() -> None:
     assert Redactor.of_environment(environ, ["SMOKE_PASSWORD"])("tok-123456 pass-123456 /home/ana") == (
         f"{MASK} {MASK} /home/ana"
     )
+
+
+@pytest.mark.parametrize("secret", ["abc-def\nghi-jkl", "s\xe9cret-1234", "plain-secret", "with space and\ttab"])
+def test_a_secret_that_cannot_be_one_leaks_into_no_error(secret):
+    """A client that refuses a header repeats its bytes, as Python writes them."""
+    redact = Redactor([secret])
+    for form in (repr(f"Bearer {secret}"), repr(f"Bearer {secret}".encode("latin-1")), f"Bearer {in_a_header(secret)}"):
+        assert MASK in redact(form)
+        assert secret[-4:] not in redact(form)
+    httpx.Headers({"authorization": f"Bearer {in_a_header(secret)}"})
+    assert in_a_header("ghs_Ab+/=.-~1") == "ghs_Ab+/=.-~1"
+    assert in_a_header("token\n") == "token"

@@ -153,6 +153,14 @@ async def test_workers_that_do_not_come_are_told(serve, load, monkeypatch, unuse
     assert not target.heads
 
 
+async def test_a_port_that_is_taken_is_told(serve, load):
+    target = await serve(healthy)
+    taken = target.url.rpartition("//")[2]
+    report = await load(target.url, f"{LOAD}, workers: 1, master: '{taken}'")
+    assert {result.error.kind for result in report.results if result.error} == {ErrorKind.MISCONFIGURED}
+    assert f"{taken} cannot be listened at: give --master a port" in str(of(report, "load/volume").error)
+
+
 @pytest.mark.parametrize(
     ("text", "host", "port"),
     [("load-master", "load-master", 5557), ("10.0.0.7:6000", "10.0.0.7", 6000), ("[::1]:6000", "::1", 6000)],

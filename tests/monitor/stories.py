@@ -171,6 +171,18 @@ def story(name: str, every: timedelta = timedelta(hours=6)) -> tuple[Overview, C
             return overview_of(probes(midnight(NOW - 365 * DAY), every, eventful()), shown, corrupt=3), shown
         case "all-down":
             shown = config(every, details=True, contact="https://help.example.com", title="Shop <b>&</b> Friends")
+            windows = [
+                {"starts": NOW + DAY, "lasts": "2h", "reason": "the database moves", "environments": ["production"]},
+                {"starts": NOW - timedelta(hours=1), "lasts": "90m", "repeats": "weekly", "targets": ["none"]},
+                {"starts": NOW + 30 * DAY, "lasts": "2h", "reason": "far away"},
+                {"starts": NOW - 30 * DAY, "lasts": "2h", "reason": "long over"},
+            ]
+            shown = Config.model_validate(
+                {
+                    **shown.model_dump(mode="json"),
+                    "monitor": {**shown.monitor.model_dump(mode="json"), "maintenance": windows},
+                }
+            )
             return overview_of(probes(midnight(NOW - 100 * DAY), every, all_down), shown), shown
         case "stopped":
             before = (r for r in probes(midnight(NOW - 20 * DAY), every, all_well) if NOW - r.at > DAY)

@@ -22,7 +22,8 @@ from ci.engine.redaction import Redactor
 from ci.errors import ConfigError
 from ci.monitor import alerts
 from ci.monitor.alerts import check_in, tell
-from ci.monitor.facts import Priority
+from ci.monitor.facts import Kind, Priority, Series
+from ci.monitor.folder import folder_history
 from tests.github_standin import GitHubStandIn, github_standin
 from tests.monitor.told import BEGAN, NOW, ToldHistory, config, incident, over
 from tests.servers import answers, hang, serving
@@ -69,6 +70,44 @@ async def test_an_incident_is_one_issue_from_its_begin_to_its_end(standin, run):
     assert "It is over: it lasted 30 min 00 s (between 15 min 00 s and 45 min 00 s)" in comment["body"]
     # The label, the issue, its update in place; then at the end text, comment and state. Nothing in the last round.
     assert [method for method, _ in standin.writes] == ["POST", "POST", "PATCH", "PATCH", "POST", "PATCH"]
+
+
+async def test_twenty_targets_that_fail_together_are_one_issue_and_one_message(standin, run):
+    names = [Series(environment="production", target=f"/page/{number:02}", kind=Kind.PAGE) for number in range(20)]
+    began = incident(series=names[0]).id
+    failing = [incident(series=series, episode=began) for series in names]
+    ended = [over(series=series, episode=began) for series in names]
+    got: list[dict[str, Any]] = []
+    async with receiving(got) as url:
+        environ = {**standin.environ, "ALERT_WEBHOOK_URL": url}
+        for seen in (failing[:1], failing, [*ended[:19], failing[19]], ended, ended):
+            assert (await run(*seen, environ=environ, github={}, webhook={}))[0] == ()
+    (issue,) = standin.issues
+    assert (issue["state"], len(standin.comments[1])) == ("closed", 1)
+    assert issue["title"].startswith(
+        "[P0] 20 targets (production) are down: /page/00, /page/01, /page/02, /page/03 and"
+    )
+    assert "| `production/page//page/19` | over: good again at" in issue["body"]
+    titles = [one["text"] for one in got]
+    assert [title.partition(":")[0] for title in titles] == [
+        "[P0] page /page/00 (production) is down",
+        "[P0] 20 targets (production) are down",
+        "[P0] 20 targets (production) are down",
+    ]
+    assert "over after" in titles[-1]
+
+
+async def test_two_monitors_of_one_folder_tell_once(standin, tmp_path):
+    got: list[dict[str, Any]] = []
+    async with receiving(got) as url, folder_history(tmp_path) as one, folder_history(tmp_path) as other:
+        environ = {**standin.environ, "ALERT_WEBHOOK_URL": url}
+        settings = config({"webhook": {}})
+        for seen in (incident(), over()):
+            told = (
+                tell([seen], history, settings, environ, Redactor(), say=print, now=NOW) for history in (one, other)
+            )
+            assert await asyncio.gather(*told) == [(), ()]
+    assert (len(got), len(standin.issues), len(standin.comments[1])) == (2, 1, 1)
 
 
 async def test_what_was_not_delivered_is_tried_again(standin, run, history):

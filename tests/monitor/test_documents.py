@@ -12,7 +12,7 @@ from ci.config.shape.monitor import Monitor
 from ci.monitor.alerts.notice import Links, Notice
 from ci.monitor.cost import choices
 from ci.monitor.facts import Priority
-from tests.monitor.told import NOW, incident
+from tests.monitor.told import NOW, episode, incident
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "monitoring.md").read_text()
@@ -37,7 +37,9 @@ def test_the_costs_are_those_that_the_command_prints():
 def test_every_priority_has_its_place_in_the_runbook_and_its_time_on_the_page():
     spelled = {Priority.P0: "15 minutes", Priority.P1: "1 hour", Priority.P2: "4 hours", Priority.P3: "24 hours"}
     for priority, words in spelled.items():
-        notice = Notice("opened", incident(priority=priority), NOW, Links(runbook="https://x.example/runbook.md"))
+        notice = Notice(
+            "opened", episode(incident(priority=priority)), NOW, Links(runbook="https://x.example/runbook.md")
+        )
         link = dict(notice.named_links())["What to do"]
         assert f"### {link.partition('#')[2].upper()}\n" in RUNBOOK
         assert re.search(rf"^\| \[{priority}\]\(runbook\.md#p\d\) \|.*\| {words} \|$", PAGE, re.MULTILINE)

@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ci.monitor.alerts.due import due
-from ci.monitor.facts import Delivery, Priority
+from ci.monitor.episodes import episodes
+from ci.monitor.facts import Delivery, Kind, Priority, Series
 from tests.monitor.told import NOW, incident, over
 
 
 def wanted(incidents, told=(), *, at_least=Priority.P3, in_place=False, now=NOW):
-    found = due(incidents, told, channel="chat", at_least=at_least, in_place=in_place, now=now)
+    found = due(episodes(incidents), told, channel="chat", at_least=at_least, in_place=in_place, now=now)
     return [event for event, _ in found]
 
 
@@ -60,6 +61,39 @@ def test_what_came_and_went_unheard_is_told_within_a_day_and_then_no_more():
 @pytest.mark.parametrize(("priority", "events"), [("P0", ["opened"]), ("P1", ["opened"]), ("P2", []), ("P3", [])])
 def test_a_channel_hears_of_what_is_bad_enough_for_it(priority, events):
     assert wanted([incident(priority=Priority(priority))], at_least=Priority.P1) == events
+
+
+def test_what_joins_is_told_once():
+    first = incident()
+    second = incident(series=Series(environment="production", target="b", kind=Kind.PAGE), episode=first.id)
+    told = [delivered(first, "opened", priority="P0+1")]
+    assert wanted([first, second], told) == ["updated"]
+    assert wanted([first, second], [*told, delivered(first, "updated", priority="P0+2")]) == []
+    assert wanted([first, over(series=second.series, episode=first.id)], told) == ["updated"]
+    ended = [over(), over(series=second.series, episode=first.id)]
+    assert wanted(ended, told) == ["closed"]
+
+
+def test_what_the_history_tells_by_another_id_after_damage_is_the_same_to_people():
+    before, now = incident(), incident(first_failure=NOW - timedelta(minutes=15))
+    told = [delivered(before, "opened")]
+    assert wanted([now], told) == []
+    ((event, known),) = due(
+        episodes([over(first_failure=now.first_failure)]),
+        told,
+        channel="chat",
+        at_least=Priority.P3,
+        in_place=False,
+        now=NOW,
+    )
+    assert (event, known.id) == ("closed", before.id)
+    founder = incident(series=Series(environment="production", target="b", kind=Kind.PAGE))
+    assert wanted([founder, now.model_copy(update={"episode": founder.id})], [delivered(before, "opened")]) == [
+        "updated"
+    ]
+    assert wanted([now], [*told, delivered(before, "closed")]) == ["opened"]
+    assert wanted([over(first_failure=now.first_failure)], [*told, delivered(before, "closed")]) == []
+    assert wanted([now], [delivered(before, "opened").model_copy(update={"at": NOW - timedelta(days=3)})]) == ["opened"]
 
 
 def test_another_incident_of_the_same_series_is_another():

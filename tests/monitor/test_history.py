@@ -19,7 +19,7 @@ from ci.errors import CannotRun, ConfigError
 from ci.monitor.days import chronicle
 from ci.monitor.facts import Delivery
 from ci.monitor.folder import folder_history, month_file
-from ci.monitor.history import History, open_history
+from ci.monitor.history import History, Reading, open_history
 from ci.monitor.rules import Rules
 from tests.monitor.records import BEGIN, a_round, minute
 
@@ -106,6 +106,18 @@ async def test_days_that_are_over_are_kept_until_a_record_comes_late(place: Open
     assert [day.rounds for day in again.days] == [1, 1, 1, 0]
 
 
+async def test_what_a_clock_ahead_of_ours_wrote_has_yet_to_come(tmp_path: Path) -> None:
+    """The clock was put back an hour: what was well "later" must not hide what is down now."""
+    now = minute(60)
+    async with folder_history(tmp_path) as history:
+        for number, words in enumerate(("u", "d", "d", "d", "u", "u", "u", "u")):
+            await history.append(a_round(number, words=words))
+        (today,) = (await chronicle(history, Rules(), now, 900)).days
+        assert (len(today.open), today.rounds) == (1, 4)
+        (later,) = (await chronicle(history, Rules(), minute(120), 900)).days
+        assert (len(later.open), later.rounds) == (0, 8)
+
+
 async def test_other_rules_tell_the_days_again(tmp_path: Path) -> None:
     now = BEGIN + timedelta(days=2)
     async with folder_history(tmp_path) as history:
@@ -133,6 +145,23 @@ async def test_a_torn_line_costs_itself_alone(tmp_path: Path) -> None:
         assert {record.key for record in (*before.records, *after.records)} <= told
         assert reading.corrupt <= 1
         assert len(told) + reading.corrupt >= len(before.records) + len(after.records) + lines[:cut].count(b"\n")
+
+
+async def test_who_only_reads_a_folder_needs_no_leave_to_write(tmp_path: Path) -> None:
+    """Another's archive, or one on a medium that cannot be written; here the lock is what cannot be made."""
+    (tmp_path / "kept").mkdir()
+    async with folder_history(tmp_path / "kept") as history:
+        await history.append(a_round(1))
+    (tmp_path / "kept" / ".lock").unlink()
+    (tmp_path / "kept" / ".lock").mkdir()
+    async with open_history(str(tmp_path / "kept"), Settings(), {}, tmp_path, to_read=True) as history:
+        assert len((await history.read()).records) == 4
+    async with open_history(str(tmp_path / "none"), Settings(), {}, tmp_path, to_read=True) as history:
+        assert await history.read() == Reading(())
+    assert not (tmp_path / "none").exists()
+    async with folder_history(tmp_path / "kept") as history:
+        with pytest.raises(CannotRun, match="cannot be written"):
+            await history.append(a_round(2))
 
 
 async def test_lines_that_are_no_records_are_skipped_and_counted(tmp_path: Path) -> None:

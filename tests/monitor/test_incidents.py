@@ -187,3 +187,47 @@ def test_incidents_of_one_fingerprint_never_overlap(words: str, open_after: int,
         assert (one.good_before or one.first_failure) <= one.first_failure <= one.opened_at
         if one.closed_at:
             assert one.good_again and one.last_failure < one.good_again <= one.closed_at
+
+
+def together(words: dict[str, str], rules: Rules = RULES) -> list[Incident]:
+    """The incidents of several targets; `staging/x` is in that environment."""
+    told = [
+        record
+        for name, seen in words.items()
+        for record in story(seen, environment=name.rpartition("/")[0] or "production", target=name.rpartition("/")[2])
+    ]
+    detector = detect(list({record.key: record for record in told}.values()), rules)
+    return [*detector.closed, *detector.open]
+
+
+@pytest.mark.parametrize(
+    ("words", "episodes"),
+    [
+        ({f"t{n:02}": "uddd" for n in range(20)}, 1),
+        ({"a": "uddd", "b": "uuddd", "c": "uuuddd"}, 1),
+        ({"a": "uddd", "staging/a": "uddd"}, 2),
+        ({"a": "udduu----", "b": "uuuuuuddd"}, 2),
+        ({"a": "uddddddddd", "b": "uuuuuuuudd"}, 2),
+        ({"a": "uggggg", "b": "uuuddd"}, 2),
+        ({"a": "uddddd", "b": "uuuggg"}, 1),
+    ],
+    ids=["one host", "a cascade", "two environments", "after it was over", "much later", "worse", "milder"],
+)
+def test_what_opens_together_is_one_episode(words: dict[str, str], episodes: int) -> None:
+    found = together(words)
+    assert len(found) == len(words)
+    assert len({incident.episode for incident in found}) == episodes
+    assert {incident.episode for incident in found} <= {incident.id for incident in found}
+
+
+def test_an_episode_is_the_same_however_often_the_history_is_cut() -> None:
+    """A day takes over from the day before what its detector remembers."""
+    targets = {"a": "uddduuddd", "b": "uudddddduu", "c": "uuuggggdd"}
+    records = [r for name, seen in targets.items() for r in story(seen, target=name)]
+    rounds = list(rounds_of(list({record.key: record for record in records}.values())))
+    whole = detect([record for made in rounds for record in made])
+    cut = Detector(RULES)
+    for made in rounds:
+        cut.take(made)
+        cut = Detector.resumed(RULES, [w.model_validate_json(w.model_dump_json()) for w in cut.watches], cut.last_round)
+    assert {i.id: i.episode for i in cut.open} == {i.id: i.episode for i in whole.open}

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ci.monitor.episodes import episodes
 from ci.monitor.facts import Condition, Incident, Kind, Priority, Series
 from ci.monitor.page import badge, data, feed, html
 from ci.monitor.page.bars import HEIGHT, Column, _pieces, draw
-from ci.monitor.page.episodes import episodes
 from ci.monitor.page.files import FILES, write
 from ci.monitor.page.states import State, headline
 from ci.monitor.page.view import DAYS, StatusPage, build
@@ -74,6 +74,13 @@ def test_nothing_is_claimed_where_nobody_looked(pages):
     assert "nothing to 100.00" in text
 
 
+def test_maintenance_is_announced_two_weeks_before(pages):
+    told = [(one.reason, one.where, one.under_way) for one in pages["all-down"].announced]
+    assert told == [("maintenance", "", True), ("the database moves", "production", False)]
+    assert "The database moves (production)" in html.render(pages["all-down"])
+    assert 'id="announced"' not in html.render(pages["year"])
+
+
 def test_unknown_is_drawn_and_told_as_unknown(pages):
     part = pages["year"].environments[0].serving[0]
     unseen = [column for column in part.columns if column.seconds.get("unknown")]
@@ -120,7 +127,7 @@ def test_the_headline_of(serving, others, stale, word):
     assert headline(serving, others, ever=bool(serving), stale=stale).word == word
 
 
-def test_what_began_together_is_one_event():
+def test_what_opened_together_is_one_event():
     def one(target, minutes, **changes):
         at = NOW - timedelta(minutes=minutes)
         series = Series(environment=changes.pop("environment", "production"), target=target, kind=Kind.PAGE)
@@ -130,7 +137,10 @@ def test_what_began_together_is_one_event():
 
     worst = one("b", 115, priority=Priority.P0, condition=Condition.DOWN)
     going_on = one("e", 118, closed_at=None, good_again=None)
-    found = episodes([one("a", 120), worst, one("c", 60), one("d", 119, environment="staging"), going_on], HOUR / 2)
+    over = one("f", 117, episode=going_on.id)
+    found = episodes(
+        [one("a", 120, episode=worst.id), worst, one("c", 60), one("d", 119, environment="staging"), over, going_on]
+    )
     assert [(episode.title, episode.priority) for episode in found] == [
         ("e is degraded", "P1"),
         ("c was degraded", "P1"),
@@ -211,12 +221,12 @@ def test_status_json_tells_the_same_figures(pages):
     assert json.loads(data.render(pages["empty"]))["uptime"] == {}
 
 
-def test_the_feed_has_an_entry_for_each_incident_with_an_identity_that_stays(pages):
+def test_the_feed_has_an_entry_for_each_episode_with_an_identity_that_stays(pages):
     page = pages["all-down"]
     root = Tree.fromstring(feed.render(page))
     ids = [entry.findtext("a:id", namespaces=ATOM) for entry in root.findall("a:entry", ATOM)]
-    assert len(ids) == len(set(ids)) == len(page.incidents)
-    assert ids[0] == f"tag:app.example.com,2026:{page.incidents[0].id}"
+    assert len(ids) == len(set(ids)) == len(page.episodes) == 4
+    assert ids[0] == f"tag:app.example.com,2026:{page.episodes[0].id}"
     assert root.find("a:link[@rel='self']", ATOM).get("href") == "https://status.example.com/incidents.atom"
 
 

@@ -82,6 +82,11 @@ JSON = "application/json"
             "error page with status 200 out of a",
         ),
         (answers("<title>Application error: a client-side…</title>"), {}, DOWN, "an error page with status 200"),
+        (answers("<h2>Application error: a server-side exception has occurred</h2>"), {}, DOWN, "an error page with"),
+        (answers("Application error: a server-side exception has occurred".ljust(20_001)), {}, UP, "200 after"),
+        (answers("<title>Welcome to nginx!</title>"), {}, DOWN, "an error page with status 200"),
+        (answers("<title>harbour.example is for sale</title>"), {}, DOWN, "an error page with status 200"),
+        (answers(PAGE, type_="application/octet-stream"), {}, DOWN, "saves to a file"),
         (answers(PAGE, headers=VERCEL_404), {}, DOWN, "the platform's error DEPLOYMENT_NOT_FOUND"),
         (answers("<title>Log in to Vercel</title>"), {}, DOWN, "login wall"),
         (answers("<b>_vercel_sso_nonce=1</b>", status=401), {}, DOWN, "deployment protection answered"),
@@ -205,6 +210,26 @@ async def test_the_applications_word_on_itself(body: str, status: int, wanted: C
     async with serving({"/witness": answers(), "/health": answers(body, status=status, type_=JSON)}) as url:
         made = await a_round(url, smoke={"pages": [], "health": {"path": "/health"}})
     assert of(made, Kind.HEALTH).outcome is wanted
+
+
+@pytest.mark.parametrize(
+    ("word", "database", "wanted"),
+    [("ok", "up", UP), ("ok", "down", DEGRADED), ("error", "up", DOWN)],
+)
+async def test_one_endpoint_may_speak_for_the_whole_and_for_each_service(
+    word: str, database: str, wanted: Condition
+) -> None:
+    told = answers(json.dumps({"status": word, "services": {"database": database}}), type_=JSON)
+    async with serving({"/witness": answers(), "/health": told}) as url:
+        made = await a_round(url, smoke={"pages": [], "health": {"path": "/health", "detailed": "/health"}})
+    assert of(made, Kind.HEALTH).outcome is wanted
+    assert len({record.key for record in made.records}) == len(made.records)
+
+
+async def test_behind_a_wall_nothing_is_known_of_the_headers() -> None:
+    async with serving({"/witness": answers(), "/": answers("_vercel_sso_nonce", status=401)}) as url:
+        made = await a_round(url, smoke={"pages": ["/"]})
+    assert (of(made, Kind.PAGE).outcome, of(made, Kind.HEADERS).outcome) == (DOWN, UNKNOWN)
 
 
 async def test_a_redirect_must_lead_where_it_is_meant_to() -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ci.config import parse_config
-from ci.config.shape.monitor import Maintenance
+from ci.config.shape.monitor import Maintenance, Monitor
 from ci.errors import ConfigError
 from ci.monitor.probing.plan import watched
 
@@ -57,6 +57,14 @@ def test_without_targets_what_the_smoke_stage_tests_is_watched() -> None:
     assert watched(config)[2].has == {"plans.0": None}
 
 
+def test_silence_is_three_intervals_and_never_shorter_than_one() -> None:
+    assert Monitor().silence == timedelta(minutes=45)
+    assert Monitor.model_validate({"interval": "1h"}).silence == timedelta(hours=3)
+    assert Monitor.model_validate({"interval": "1h", "silence": "2h"}).silence == timedelta(hours=2)
+    with pytest.raises(ValueError, match="must be longer than `interval`"):
+        Monitor.model_validate({"interval": "1h", "silence": "45m"})
+
+
 STARTS = datetime(2026, 12, 1, 2, tzinfo=UTC)
 
 
@@ -77,3 +85,6 @@ def test_maintenance_windows(repeats: str, after: timedelta, covered: bool) -> N
     window = Maintenance.model_validate({"starts": STARTS, "lasts": "1h", "repeats": repeats, "targets": ["/api/*"]})
     assert window.covers(STARTS + after, "production", "/api/health") is covered
     assert not window.covers(STARTS + after, "production", "/")
+    begins = window.begins(STARTS + after)
+    assert (begins is not None and begins <= STARTS + after) is covered
+    assert begins is None or begins + window.lasts > STARTS + after

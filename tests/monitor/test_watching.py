@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from ci.cli.monitoring import monitor as commands
+from ci.cli import main
 from ci.config import Config
 from ci.engine.redaction import Redactor
 from ci.errors import CannotRun
@@ -154,7 +154,7 @@ def test_what_cannot_be_meant_is_said(
 ) -> None:
     monkeypatch.delenv("GONOGO_MONITOR_FOR", raising=False)
     with pytest.raises(SystemExit) as ended:
-        commands.main(arguments)
+        main(["monitor", *arguments])
     assert (ended.value.code, words in capsys.readouterr().err) == (2, True)
 
 

@@ -9,6 +9,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 from ci.config import Config
 from ci.engine.redaction import Redactor
 from ci.monitor.alerts import tell
+from ci.monitor.episodes import Episode, episodes
 from ci.monitor.facts import Condition, Delivery, Incident, Kind, Priority, Round, Series
 from ci.monitor.history import Reading
 
@@ -39,6 +41,12 @@ def incident(**changes: Any) -> Incident:
     return Incident(**{**facts, **changes})
 
 
+def episode(*incidents: Incident) -> Episode:
+    """The one episode of these, which say themselves that they belong together."""
+    (found,) = episodes(incidents)
+    return found
+
+
 def over(**changes: Any) -> Incident:
     return incident(**{"good_again": NOW, "closed_at": NOW, **changes})
 
@@ -60,6 +68,9 @@ class ToldHistory:
 
     async def read(self, since: datetime | None = None) -> Reading:
         return Reading(())
+
+    def telling(self) -> AbstractAsyncContextManager[None]:
+        return nullcontext()
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> None:
         with self.path.open("a") as file:

@@ -13,7 +13,7 @@ Address = Annotated[str, Field(pattern=r"^[^@\s<>,;]+@[^@\s<>,;]+$")]
 
 
 class GitHubAlerts(Section):
-    """One issue for each incident, kept up to date in place; needs GITHUB_TOKEN with `issues: write`."""
+    """One issue for each episode, kept up to date in place; needs GITHUB_TOKEN with `issues: write`."""
 
     label: str = Field(default="incident", pattern=r"^[\w.-]+$", description="By which the issues are found again.")
     at_least: PriorityName = "P3"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
 
 from ci.config.shape.alerts import Alerts, Page, PriorityName
-from ci.config.shape.scalars import Duration, Path, Section, Site, Variable
+from ci.config.shape.scalars import Duration, Host, Path, Section, Site, Url, Variable
 
 _DAY_S = 86_400
 
@@ -52,7 +53,7 @@ class Environment(Section):
 class Redirect(Section):
     """A redirect that must stay."""
 
-    start: Annotated[str, Field(pattern="^https?://")]
+    start: Url
     to: str = Field(description="Exact address that it must lead to, in one step.")
     status: Literal[301, 302, 303, 307, 308] | None = None
 
@@ -60,7 +61,7 @@ class Redirect(Section):
 class Name(Section):
     """A host name, and where it must lead."""
 
-    host: str = Field(pattern=r"^[A-Za-z0-9.-]+$")
+    host: Host
     leads_to: tuple[str, ...] = Field(
         default=(), description="Addresses or canonical names (with * for any part), one of which must be seen."
     )
@@ -70,7 +71,7 @@ class Vendor(Section):
     """A vendor whose trouble may be ours."""
 
     name: str
-    url: Annotated[str, Field(pattern="^https?://")] = Field(description="Its status page's JSON.")
+    url: Url = Field(description="Its status page's JSON.")
     format: Literal["statuspage", "stripe"] = "statuspage"
     components: tuple[str, ...] = Field(
         default=(), description="Parts of it that matter, by name with * for any part; its overall status otherwise."
@@ -127,7 +128,7 @@ class Maintenance(Section):
     repeats: Literal["never", "daily", "weekly"] = "never"
     environments: tuple[str, ...] = Field(default=(), description="Everywhere when none is named.")
     targets: tuple[str, ...] = Field(default=(), description="By name with * for any part; all when none is named.")
-    reason: str = "maintenance"
+    reason: str = Field(default="maintenance", description="Shown on the status page, from two weeks before.")
 
     @model_validator(mode="after")
     def _placed(self) -> Self:
@@ -144,8 +145,20 @@ class Maintenance(Section):
         since = at.astimezone(UTC) - self.starts.astimezone(UTC)
         if since < timedelta(0):
             return False
-        period = {"daily": timedelta(days=1), "weekly": timedelta(days=7)}.get(self.repeats)
-        return (since % period if period else since) < self.lasts
+        return (since % self._period if self._period else since) < self.lasts
+
+    def begins(self, now: datetime) -> datetime | None:
+        """When the window that is under way began, or the next one begins; None when there will be no other."""
+        starts, now = self.starts.astimezone(UTC), now.astimezone(UTC)
+        if self._period and starts < now:
+            starts += (now - starts) // self._period * self._period
+            if now - starts >= self.lasts:
+                starts += self._period
+        return starts if now - starts < self.lasts else None
+
+    @property
+    def _period(self) -> timedelta | None:
+        return {"daily": timedelta(days=1), "weekly": timedelta(days=7)}.get(self.repeats)
 
 
 class Flapping(Section):
@@ -190,7 +203,7 @@ class Monitor(Section):
     recheck_after: Duration = Field(
         default=timedelta(seconds=1), description="Before the second try, on a fresh connection, of what failed."
     )
-    witnesses: tuple[Annotated[str, Field(pattern="^https?://")], ...] = Field(
+    witnesses: tuple[Url, ...] = Field(
         default=(
             "https://www.google.com/generate_204",
             "https://www.cloudflare.com/cdn-cgi/trace",
@@ -217,12 +230,30 @@ class Monitor(Section):
     maintenance: tuple[Maintenance, ...] = ()
     open_after: int = Field(default=2, ge=1, description="Failures in a row that open an incident.")
     close_after: int = Field(default=2, ge=1, description="Good probes in a row that close it.")
-    silence: Duration = Field(default=timedelta(minutes=45), description="No round for so long is an incident.")
+    silence: Duration = Field(
+        default=timedelta(minutes=45),
+        description="No round for so long is an incident; three intervals when not given.",
+    )
     flapping: Flapping = Flapping()
     slo: Objective = Objective()
     history: History = History()
     alerts: Alerts = Alerts()
     page: Page = Page()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _silence_follows(cls, data: Any) -> Any:
+        """Schedules are no clocks: a round that comes one interval late is no silence."""
+        if isinstance(data, dict) and "interval" in data and "silence" not in data:
+            with contextlib.suppress(ValidationError):
+                return {**data, "silence": 3 * TypeAdapter(Slot).validate_python(data["interval"])}
+        return data
+
+    @model_validator(mode="after")
+    def _longer_than_an_interval(self) -> Self:
+        if self.silence <= self.interval:
+            raise ValueError("`silence` must be longer than `interval`, or every round would come too late")
+        return self
 
     @model_validator(mode="after")
     def _told_apart(self) -> Self:

@@ -14,7 +14,10 @@ _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 def _duration(value: Any) -> Any:
     if isinstance(value, str) and (match := re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", value.strip())):
-        return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+        try:
+            return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+        except OverflowError:
+            raise ValueError(f"{value!r} is longer than anything that can be waited for") from None
     if isinstance(value, timedelta):
         return value
     raise ValueError(f"{value!r} is not a duration: write a number and a unit, as in 500ms, 30s, 10m, 1h or 30d")
@@ -34,14 +37,31 @@ def _positive(value: timedelta) -> timedelta:
     return value
 
 
+def url(value: str) -> str:
+    """An address of the web that a client can ask. Raises ValueError when it is none."""
+    problem = f"{value!r} is not a URL: write it with its scheme, as in https://app.example.com"
+    try:
+        parts = urlsplit(value)
+        resolvable = bool(parts.hostname and parts.hostname.encode("idna"))
+        known = parts.port is None or parts.port > 0
+    except ValueError as error:  # UnicodeError is one, too: a label of the name is empty or too long
+        raise ValueError(f"{problem} ({error})") from None
+    if parts.scheme not in {"http", "https"} or not (resolvable and known) or re.search(r"[\x00-\x20\x7f]", value):
+        raise ValueError(problem)
+    return value
+
+
 def site(value: str) -> str:
     """A URL without a trailing slash. Raises ValueError when it is none, or holds credentials."""
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError(f"{value!r} is not a URL: write it with its scheme, as in https://app.example.com")
+    parts = urlsplit(url(value))
     if parts.username or parts.password:
         raise ValueError("a URL here must not hold a user name or password")
     return value.rstrip("/")
+
+
+def _host(value: str) -> str:
+    url(f"https://{value}")
+    return value
 
 
 def _path(value: str) -> str:
@@ -70,6 +90,12 @@ Duration = Annotated[
 
 
 Site = Annotated[str, AfterValidator(site), Field(json_schema_extra={"format": "uri"})]
+
+
+Url = Annotated[str, Field(pattern="^https?://"), AfterValidator(url)]
+
+
+Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+$"), AfterValidator(_host)]
 
 
 Path = Annotated[str, AfterValidator(_path), Field(json_schema_extra={"pattern": "^/"})]

@@ -1,4 +1,4 @@
-"""Telling people of incidents: what counts as told is what was delivered, and the rest is tried again next round."""
+"""Telling people of episodes: what counts as told is what was delivered, and the rest is tried again next round."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ci.monitor.alerts.channels import Channel, channels
 from ci.monitor.alerts.checkin import check_in
 from ci.monitor.alerts.due import due
 from ci.monitor.alerts.notice import Links, Notice
+from ci.monitor.episodes import Episode, episodes
 from ci.monitor.facts import Delivery, Incident
 from ci.monitor.history import History
 
@@ -36,16 +37,17 @@ async def tell(
     """Tell every channel what it does not know yet; a sentence for each thing that could not be delivered."""
     settings = config.monitor.alerts
     links = Links(settings.runbook, settings.page, run_url(environ))
-    told = await history.deliveries()
+    known = episodes(incidents)
 
-    async def serve(channel: Channel) -> list[str]:
-        wanted = due(
-            incidents, told, channel=channel.name, at_least=channel.at_least, in_place=channel.in_place, now=now
-        )
-        notices = [Notice(event, redact.model(incident), now, links) for event, incident in wanted]
+    async def serve(channel: Channel, told: Sequence[Delivery]) -> list[str]:
+        wanted = due(known, told, channel=channel.name, at_least=channel.at_least, in_place=channel.in_place, now=now)
+        notices = [Notice(event, _redacted(episode, redact), now, links) for event, episode in wanted]
         return await _serve(channel, notices, history)
 
-    problems = await asyncio.gather(*(serve(channel) for channel in channels(settings, environ, redact, say)))
+    async with history.telling():
+        told = await history.deliveries()
+        serving = (serve(channel, told) for channel in channels(settings, environ, redact, say))
+        problems = await asyncio.gather(*serving)
     return tuple(problem for of_one in problems for problem in of_one)
 
 
@@ -73,12 +75,16 @@ async def _serve(channel: Channel, notices: Sequence[Notice], history: History) 
     return problems
 
 
+def _redacted(episode: Episode, redact: Redactor) -> Episode:
+    return Episode(episode.id, tuple(redact.model(incident) for incident in episode.incidents))
+
+
 def _delivery(channel: Channel, notice: Notice, reference: str) -> Delivery:
     return Delivery(
-        incident=notice.incident.id,
+        incident=notice.episode.id,
         event=notice.event,
         channel=channel.name,
         at=notice.now,
-        digest=str(notice.incident.priority),
+        digest=notice.episode.digest,
         reference=reference,
     )

@@ -49,7 +49,7 @@ class Console:
             self.say(log_line(notice.title))
             return ""
         kind = (
-            "notice" if notice.event == "closed" else "error" if notice.incident.priority <= Priority.P1 else "warning"
+            "notice" if notice.event == "closed" else "error" if notice.episode.priority <= Priority.P1 else "warning"
         )
         self.say(f"::{kind}::{_escaped(notice.title)}")
         return ""

@@ -1,4 +1,4 @@
-"""Incidents as GitHub issues: opened once, kept up to date in place, closed with a comment."""
+"""Episodes as GitHub issues: opened once, kept up to date in place, closed with a comment."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class IssueChannel:
                 missing = next(name for name in ("GITHUB_TOKEN", "GITHUB_REPOSITORY") if not self.environ.get(name))
                 raise CannotRun(ErrorKind.MISCONFIGURED, f"{missing} is not set")
             issues = Issues(github, self.settings.label, description="Opened and closed by Gonogo's monitoring")
-            key, began = f"incident {notice.incident.id}", notice.incident.first_failure
+            key, began = f"incident {notice.episode.id}", notice.episode.began
             if notice.event == "closed":
                 text = notice.markdown()
                 issue = await issues.close(key, notice.title, text, notice.farewell(), since=began)

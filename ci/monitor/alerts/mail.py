@@ -1,4 +1,4 @@
-"""Incidents as e-mails by SMTP."""
+"""Episodes as e-mails by SMTP."""
 
 from __future__ import annotations
 
@@ -66,14 +66,14 @@ class MailChannel:
 
 
 def compose(notice: Notice, sender: str, to: str, redact: Redactor) -> EmailMessage:
-    """What is told of one incident is one conversation, and the same message told again has the same id (RFC 5322)."""
+    """What is told of one episode is one conversation, and the same message told again has the same id (RFC 5322)."""
     mail = EmailMessage()
     mail["From"] = sender
     mail["To"] = to
     mail["Subject"] = redact(notice.title)
     mail["Date"] = format_datetime(notice.now)
     domain = sender.rpartition("@")[2]
-    conversation = f"<{notice.incident.id}@{domain}>"
+    conversation = f"<{notice.episode.id}@{domain}>"
     first = notice.event == "opened"
     mail["Message-ID"] = conversation if first else f"<{notice.id}@{domain}>"
     if not first:

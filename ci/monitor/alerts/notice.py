@@ -1,4 +1,4 @@
-"""What is said of an incident, in the forms that the channels take. Pure."""
+"""What is said of an episode, in the forms that the channels take. Pure."""
 
 from __future__ import annotations
 
@@ -10,9 +10,14 @@ from typing import Literal
 from ci.engine import gfm
 from ci.engine.inert import one_line
 from ci.engine.wording import seconds_in_words
-from ci.monitor.facts import Incident
+from ci.monitor.episodes import Episode
+from ci.monitor.facts import Condition, Incident
 
 Event = Literal["opened", "updated", "closed"]
+TARGETS_SHOWN = 50
+"""Rows of the table in an issue."""
+WORDS_SHOWN = 12
+"""Details that are told of an episode; the history has all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,54 +32,61 @@ class Links:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One incident as somebody is to be told of it now."""
+    """One episode as somebody is to be told of it now."""
 
     event: Event
-    incident: Incident
+    episode: Episode
     now: datetime
     links: Links = Links()
 
     @property
     def id(self) -> str:
         """Identity of what is told, the same when it is told again."""
-        return f"{self.incident.id}.{self.event}.{self.incident.priority}"
+        return f"{self.episode.id}.{self.event}.{self.episode.digest}"
 
     @property
     def title(self) -> str:
-        """As in `[P0] page home (production) is down`."""
+        """As in `[P0] page home (production) is down`, or `[P0] 12 targets (production) are down: home, /login …`."""
         over = f": over after {self.lasted}" if self.event == "closed" else ""
-        return one_line(f"[{self.incident.priority}] {self.incident.title}{over}")
+        return one_line(f"[{self.episode.priority}] {self._what}{over}")
 
     @property
     def lasted(self) -> str:
-        return _spelled(self.incident.duration(self.now))
+        return _spelled(self.episode.lasted(self.now))
 
     @property
     def deadline(self) -> str:
         """By when somebody should have answered."""
-        within = self.incident.priority.respond_within
-        return f"{_moment(self.incident.opened_at + within)} ({_spelled(within)} after it was known)"
+        within = self.episode.priority.respond_within
+        return f"{_moment(self.episode.opened_at + within)} ({_spelled(within)} after it was known)"
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """What was seen, as much of it as a message holds."""
+        seen = self.episode.evidence
+        if len(seen) <= WORDS_SHOWN:
+            return seen
+        return (*seen[:WORDS_SHOWN], f"… and {len(seen) - WORDS_SHOWN} more, which the history has")
 
     def facts(self) -> dict[str, str]:
         """Name and value of what is known, for a table or a list."""
-        incident = self.incident
-        told = {
-            "Priority": str(incident.priority),
-            "Target": str(incident.series),
-            "Began": _between(incident.good_before, incident.first_failure, "no probe before it was good"),
-            "Known": _moment(incident.opened_at),
+        episode = self.episode
+        told = {"Priority": str(episode.priority), **self._targets()}
+        told |= {
+            "Began": _between(episode.good_before, episode.began, "no probe before it was good"),
+            "Known": _moment(episode.opened_at),
         }
-        if incident.open:
-            told |= {"Last seen failing": _moment(incident.last_failure), "Lasts": self.lasted}
+        if episode.open:
+            told |= {"Last seen failing": _moment(episode.last_failure), "Lasts": self.lasted}
             told |= {"Answer by": self.deadline}
         else:
-            told |= {"Ended": _between(incident.last_failure, incident.good_again, "")}
-            told |= {"Lasted": f"{self.lasted} ({_bounds(incident)})"}
-        told |= {"Failing probes": str(incident.failures)}
-        if incident.flapping:
+            told |= {"Ended": _between(episode.last_failure, episode.ended, "")}
+            told |= {"Lasted": f"{self.lasted} ({_bounds(episode)})"}
+        told |= {"Failing probes": str(episode.failures)}
+        if episode.flapping:
             told |= {"Flapping": "yes: it went to and fro, and is told as one"}
-        if incident.cause:
-            told |= {"Likely cause": incident.cause}
+        if episode.causes:
+            told |= {"Likely cause": episode.causes}
         return told
 
     def markdown(self) -> str:
@@ -84,13 +96,13 @@ class Notice:
     def plain(self) -> str:
         """For an e-mail."""
         lines = [f"{name}: {one_line(value)}" for name, value in self.facts().items()]
-        seen = ["", "Seen:", *(f"- {one_line(words)}" for words in self.incident.evidence)]
+        seen = ["", "Seen:", *(f"- {one_line(words)}" for words in self.evidence)]
         links = ["", *(f"{name}: {url}" for name, url in self.named_links())]
-        return "\n".join([self.title, "", *lines, *(seen if self.incident.evidence else []), *links]) + "\n"
+        return "\n".join([self.title, "", *lines, *(seen if self.evidence else []), *links]) + "\n"
 
     def named_links(self) -> Iterator[tuple[str, str]]:
         if self.links.runbook:
-            yield "What to do", f"{self.links.runbook}#{self.incident.priority.lower()}"
+            yield "What to do", f"{self.links.runbook}#{self.episode.priority.lower()}"
         if self.links.page:
             yield "Status page", self.links.page
         if self.links.run:
@@ -98,26 +110,72 @@ class Notice:
 
     def farewell(self) -> str:
         """The one comment at the end."""
-        last = f" Last seen failing: {gfm.code(self.incident.evidence[-1])}" if self.incident.evidence else ""
-        return f"It is over: it lasted {self.lasted} ({_bounds(self.incident)}).{last}"
+        last = max(self.episode.incidents, key=lambda one: one.last_failure).evidence
+        seen = f" Last seen failing: {gfm.code(last[-1])}" if last else ""
+        return f"It is over: it lasted {self.lasted} ({_bounds(self.episode)}).{seen}"
+
+    @property
+    def _what(self) -> str:
+        told = self.episode.failing or self.episode.incidents
+        if len(told) == 1:
+            return told[0].title
+        where = f" ({self.episode.environment})" if self.episode.environment else ""
+        return f"{len(told)} targets{where} {_words(told)}: {self.episode.named}"
+
+    def _targets(self) -> dict[str, str]:
+        episode = self.episode
+        if len(episode.incidents) == 1:
+            return {"Target": str(episode.incidents[0].series)}
+        return {
+            "Targets": f"{len(episode.incidents)}, of which {len(episode.failing)} still fail: {episode.named}"
+            if episode.open
+            else f"{len(episode.incidents)}: {episode.named}"
+        }
 
     def _paragraphs(self) -> Iterator[str]:
         state = "is over" if self.event == "closed" else "is open"
         yield f"This incident **{state}**. The text is kept up to date; comments stay as they are."
         rows = [f"| {name} | {gfm.inline(value)} |" for name, value in self.facts().items()]
         yield "\n".join(["| | |", "| --- | --- |", *rows])
-        if self.incident.evidence:
-            yield "**Seen**\n\n" + "\n".join(f"- {gfm.code(words)}" for words in self.incident.evidence)
+        if len(self.episode.incidents) > 1:
+            yield self._table()
+        if self.evidence:
+            yield "**Seen**\n\n" + "\n".join(f"- {gfm.code(words)}" for words in self.evidence)
         if links := [f"[{name}]({url})" for name, url in self.named_links()]:
             yield " · ".join(links)
 
+    def _table(self) -> str:
+        """One line for each target: those that still fail come first."""
+        shown, left = self.episode.incidents[:TARGETS_SHOWN], len(self.episode.incidents) - TARGETS_SHOWN
+        rows = [f"| {gfm.code(str(one.series))} | {_state(one)} | {_moment(one.first_failure)} |" for one in shown]
+        more = [f"\n… and {left} more."] if left > 0 else []
+        return "\n".join(["| Target | Now | Failing since |", "| --- | --- | --- |", *rows, *more])
 
-def _bounds(incident: Incident) -> str:
+
+def _words(told: tuple[Incident, ...]) -> str:
+    match sorted({one.condition for one in told}):
+        case [Condition.DOWN]:
+            return "are down"
+        case [Condition.DEGRADED]:
+            return "are degraded"
+        case [Condition.UNKNOWN]:
+            return "cannot be seen"
+        case _:
+            return "are down or degraded"
+
+
+def _state(incident: Incident) -> str:
+    if not incident.open:
+        return f"over: good again at {_moment(incident.good_again)}" if incident.good_again else "watched no more"
+    return {Condition.DOWN: "**down**", Condition.UNKNOWN: "not seen"}.get(incident.condition, "degraded")
+
+
+def _bounds(episode: Episode) -> str:
     """Probes see moments: the least and the most that it can have lasted."""
-    least = incident.last_failure - incident.first_failure
-    if incident.good_before is None or incident.good_again is None:
+    least = episode.last_failure - episode.began
+    if episode.good_before is None or episode.ended is None:
         return f"at least {_spelled(least)}"
-    return f"between {_spelled(least)} and {_spelled(incident.good_again - incident.good_before)}"
+    return f"between {_spelled(least)} and {_spelled(episode.ended - episode.good_before)}"
 
 
 def _between(low: datetime | None, high: datetime | None, otherwise: str) -> str:

@@ -1,4 +1,4 @@
-"""Incidents as messages of a chat, in Slack's format."""
+"""Episodes as messages of a chat, in Slack's format."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ def message(notice: Notice, redact: Redactor) -> dict[str, Any]:
         return words.replace("@", f"@{_BREAK}")
 
     title = shown(notice.title)
-    seen = "\n".join(f"• {shown(words)}" for words in notice.incident.evidence)
+    seen = "\n".join(f"• {shown(words)}" for words in notice.evidence)
     links = " · ".join(f"<{url}|{name}>" for name, url in notice.named_links())
     attachment = {
         "fallback": title,
-        "color": _OVER if notice.event == "closed" else _COLOURS[notice.incident.priority],
+        "color": _OVER if notice.event == "closed" else _COLOURS[notice.episode.priority],
         "text": "\n".join(part for part in (seen, links) if part),
         "fields": [{"title": name, "value": shown(value), "short": True} for name, value in notice.facts().items()],
         "footer": notice.id,

@@ -1,4 +1,4 @@
-"""incidents.atom: an entry for each incident, brought up to date when it ends (RFC 4287). Pure."""
+"""incidents.atom: an entry for each episode, brought up to date when it ends (RFC 4287). Pure."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from xml.etree import ElementTree as Tree
 
 from ci.engine.inert import one_line
 from ci.engine.wording import seconds_in_words
-from ci.monitor.facts import Incident
+from ci.monitor.episodes import Episode
 from ci.monitor.page.view import INCIDENTS_SHOWN, StatusPage
 
 ATOM = "http://www.w3.org/2005/Atom"
 
 
 def render(page: StatusPage) -> str:
-    shown = page.incidents[:INCIDENTS_SHOWN]
+    shown = page.episodes[:INCIDENTS_SHOWN]
     feed = Tree.Element("feed", xmlns=ATOM)
     _add(feed, "title", f"Incidents of {page.title}")
     _add(feed, "id", _tag(page, "incidents"))
@@ -24,29 +24,30 @@ def render(page: StatusPage) -> str:
     if page.page_url:
         _add(feed, "link", rel="self", type="application/atom+xml", href=f"{page.page_url}/incidents.atom")
         _add(feed, "link", rel="alternate", type="text/html", href=page.page_url)
-    for incident in shown:
-        _entry(feed, page, incident)
+    for episode in shown:
+        _entry(feed, page, episode)
     Tree.indent(feed)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + Tree.tostring(feed, encoding="unicode") + "\n"
 
 
-def _entry(feed: Tree.Element, page: StatusPage, incident: Incident) -> None:
+def _entry(feed: Tree.Element, page: StatusPage, episode: Episode) -> None:
     entry = _add(feed, "entry")
-    lasted = seconds_in_words(incident.duration(page.now).total_seconds())
-    over = f"over after {lasted}" if not incident.open else "open"
-    _add(entry, "title", f"[{incident.priority}] {incident.title} ({over})")
-    _add(entry, "id", _tag(page, incident.id))
-    _add(entry, "published", _stamp(incident.opened_at))
-    _add(entry, "updated", _stamp(_changed(incident)))
+    lasted = seconds_in_words(episode.lasted(page.now).total_seconds())
+    over = f"over after {lasted}" if not episode.open else "open"
+    _add(entry, "title", f"[{episode.priority}] {episode.title} ({over})")
+    _add(entry, "id", _tag(page, episode.id))
+    _add(entry, "published", _stamp(episode.opened_at))
+    _add(entry, "updated", _stamp(_changed(episode)))
     if page.page_url:
-        _add(entry, "link", rel="alternate", type="text/html", href=f"{page.page_url}/#{incident.id}")
-    cause = f" Likely cause: {incident.cause}." if incident.cause else ""
-    end = f" It ended by {_stamp(incident.good_again)}." if incident.good_again else " It goes on."
-    _add(entry, "summary", f"First seen {_stamp(incident.first_failure)}.{end}{cause}")
+        _add(entry, "link", rel="alternate", type="text/html", href=f"{page.page_url}/#{episode.id}")
+    cause = f" Likely cause: {episode.causes}." if episode.causes else ""
+    end = f" It ended by {_stamp(episode.ended)}." if episode.ended else " It goes on." if episode.open else ""
+    _add(entry, "summary", f"First seen {_stamp(episode.began)}.{end}{cause}")
 
 
-def _changed(incident: Incident) -> datetime:
-    return incident.closed_at or incident.opened_at
+def _changed(episode: Episode) -> datetime:
+    """When it last became something else: it closed, or the latest of its incidents opened."""
+    return episode.closed_at or max(one.opened_at for one in episode.incidents)
 
 
 def _tag(page: StatusPage, name: str) -> str:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from ci.engine import webpage
 from ci.engine.wording import span_in_words
-from ci.monitor.facts import Kind
+from ci.monitor.facts import Kind, Priority
 from ci.monitor.figures import Between, percent
 from ci.monitor.page import bars, latencies
 from ci.monitor.page.latencies import Chart
@@ -51,6 +51,9 @@ def render(page: StatusPage) -> str:
     )
 
 
+PRIORITIES = {Priority.P0: "Outage", Priority.P1: "Major", Priority.P2: "Minor", Priority.P3: "Cosmetic"}
+
+
 @functools.cache
 def _environment() -> Environment:
     environment = webpage.environment(_PACKAGE)
@@ -62,6 +65,7 @@ def _environment() -> Environment:
         kind=lambda kind: KINDS[kind],
         minute=_minute,
         between=_between,
+        priority=lambda priority: f"{PRIORITIES[priority]} ({priority})",
         spelled=span_in_words,
         share=lambda value: f"{min(1.0, max(0.0, value)) * 100:.4g}",
     )

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
 from ci.config import Config
 from ci.monitor.day import Day, Gap, SeriesDay
+from ci.monitor.episodes import Episode, episodes
 from ci.monitor.facts import Incident, Kind, ProbeRecord, Series
 from ci.monitor.figures import Budget, Figures, Response, responses
 from ci.monitor.latency import quantile
 from ci.monitor.overview import PRODUCTION_SERIES, Overview
 from ci.monitor.page.bars import Column
-from ci.monitor.page.episodes import Episode, episodes
 from ci.monitor.page.latencies import Chart, Line, Point
 from ci.monitor.page.states import Headline, State, headline, state_of
 from ci.monitor.rules import PRODUCTION
 
 RECENT = timedelta(hours=48)
 """How far back single probes are shown."""
+ANNOUNCED = timedelta(days=14)
+"""How long before it begins maintenance is shown."""
 DAYS = 90
 """How many days the columns show."""
 INCIDENTS_SHOWN = 30
@@ -67,6 +69,17 @@ class Environment:
 
 
 @dataclass(frozen=True, slots=True)
+class Announced:
+    """Maintenance that is under way, or soon will be."""
+
+    reason: str
+    where: str
+    begins: datetime
+    ends: datetime
+    under_way: bool
+
+
+@dataclass(frozen=True, slots=True)
 class StatusPage:
     """All that the page tells. What is hidden by the configuration is not in here."""
 
@@ -80,6 +93,7 @@ class StatusPage:
     last_round: datetime | None
     every: timedelta
     headline: Headline
+    announced: tuple[Announced, ...]
     environments: tuple[Environment, ...]
     windows: tuple[tuple[str, Figures], ...]
     objective: float
@@ -92,7 +106,7 @@ class StatusPage:
     incidents: tuple[Incident, ...]
     """Open ones first, then the newest."""
     episodes: tuple[Episode, ...]
-    """The same incidents as visitors see them: those that began together are one."""
+    """The same incidents as people hear of them: those that opened together are one."""
     responses: tuple[Response, ...]
     gaps: tuple[Gap, ...]
     """Newest first."""
@@ -162,6 +176,7 @@ class _Builder:
                 ever=bool(production and production.serving),
                 stale=age if age is not None and age > monitor.silence else None,
             ),
+            announced=tuple(self._announced()),
             environments=environments,
             windows=tuple((name, told) for name, told in windows if told),
             objective=monitor.slo.availability,
@@ -172,12 +187,21 @@ class _Builder:
             vendors=tuple(_of(parts, Kind.VENDOR)),
             quotas=tuple(_of(parts, Kind.QUOTA)),
             incidents=incidents,
-            episodes=episodes(incidents, 1.5 * monitor.interval),
+            episodes=episodes(incidents),
             responses=responses(incidents),
             gaps=tuple(reversed(self.overview.gaps)),
             rounds=sum(day.rounds for day in self.days),
             corrupt=self.overview.corrupt,
         )
+
+    def _announced(self) -> Iterator[Announced]:
+        """The windows of the next days, in their order."""
+        now = self.overview.now
+        coming = [(window.begins(now), window) for window in self.config.monitor.maintenance]
+        soon = [(begins, window) for begins, window in coming if begins and begins - now <= ANNOUNCED]
+        for begins, window in sorted(soon, key=lambda one: one[0]):
+            where = ", ".join(window.environments)
+            yield Announced(window.reason, where, begins, begins + window.lasts, under_way=begins <= now)
 
     def _incidents(self) -> tuple[Incident, ...]:
         """Of the days that the page shows, and whatever is still open."""

@@ -20,12 +20,22 @@ _ERROR_HEADERS = ("x-vercel-error",)
 _TITLE = re.compile(r"<title[^>]{0,200}>\s{0,200}([^<]{0,300})", re.IGNORECASE)
 _ERROR_TITLE = re.compile(
     r"(?i)^(?:error\s*)?(?:4\d\d|5\d\d)\b|^(?:internal server error|bad gateway|service unavailable|gateway time-?out|"
-    r"application error|site not found|deployment (?:not found|is temporarily paused)|this deployment)|\| 5\d\d:"
+    r"application error|site not found|deployment (?:not found|is temporarily paused)|this deployment|"
+    r"welcome to nginx!|apache2? .{0,40}default page|iis windows)|\| 5\d\d:|^[\w.-]+\.\w+ is (?:parked|for sale)"
 )
 _WALL_TITLE = re.compile(
     r"(?i)^(?:authentication required|log ?in to vercel|login . vercel|sign in ・ cloudflare access)"
 )
 _WALL_SIGNS = ("_vercel_sso_nonce", "vercel.com/sso-api", "cloudflareaccess.com/cdn-cgi/access/login")
+_ERROR_SIGNS = (
+    "Application error: a server-side exception has occurred",
+    "Application error: a client-side exception has occurred",
+    "This Serverless Function has crashed",
+    "FUNCTION_INVOCATION_FAILED",
+)
+"""In the body of error pages of Next.js and Vercel."""
+_ERROR_PAGE = 20_000
+"""Bytes: a longer page that has such words may be about them."""
 _START = 200_000
 """Bytes at the begin of a body in which signs are looked for."""
 _BETTER_WORDS = {"degraded", "warn", "warning", "partial", "slow"}
@@ -70,6 +80,8 @@ def _not_its_own(watched: Watched, response: httpx.Response) -> str | None:
     if _ERROR_TITLE.search(title):
         cached = came_from_cache(response)
         return f"an error page with status {response.status_code}{' out of a cache' if cached else ''}: `{title[:80]}`"
+    if len(response.content) < _ERROR_PAGE and (sign := next((one for one in _ERROR_SIGNS if one in body), None)):
+        return f"an error page with status {response.status_code}: `{sign}`"
     return None
 
 
@@ -78,6 +90,8 @@ def _wrong_content(watched: Watched, response: httpx.Response) -> str | None:
         return None
     if watched.kind == "page" and watched.status == 200 and not response.content.strip():
         return "answered 200 with an empty body"
+    if watched.kind == "page" and watched.status == 200 and _is_saved(response):
+        return "answered 200 with something that a browser saves to a file, not with a page"
     if watched.contains and watched.contains not in response.content.decode("utf-8", "replace"):
         return f"answered {response.status_code}, but without the text `{watched.contains[:80]}`"
     if not watched.has:
@@ -90,6 +104,12 @@ def _wrong_content(watched: Watched, response: httpx.Response) -> str | None:
         if found is None or (wanted is not None and found != wanted):
             return f"`{path}` is {_short(found)}, wanted {'anything' if wanted is None else _short(wanted)}"
     return None
+
+
+def _is_saved(response: httpx.Response) -> bool:
+    """Whether a browser would save it to a file, instead of showing it."""
+    type_, how = response.headers.get("content-type", ""), response.headers.get("content-disposition", "")
+    return str(type_).startswith("application/octet-stream") or str(how).lower().startswith("attachment")
 
 
 def judge_health(health: Health, response: httpx.Response) -> Judgement:

@@ -64,7 +64,7 @@ def _pages(config: Config, eyes: Eyes, environment: str, site: str) -> Iterator[
         series = Series(environment=environment, target=first, kind=Kind.HEADERS)
         look = partial(web.look_at_headers, eyes, environment, site, first, monitor.headers)
         yield Probe(series, look, silence=Condition.UNKNOWN)
-    if health:
+    if health and health.path != health.detailed:
         series = Series(environment=environment, target=health.path, kind=Kind.HEALTH)
         yield Probe(series, partial(web.look_at_health, eyes, environment, site, health))
     if health and health.detailed:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ci.config.shape.monitor import ActionsQuota, DatabaseQuota, SentryQuota
+from ci.engine.redaction import in_a_header
 from ci.errors import CannotRun
 from ci.model import ErrorKind
 from ci.monitor.facts import Condition, Kind, Series
@@ -82,7 +83,7 @@ def _judged(name: str, used: float, limit: float, unit: str, warn_at: float) -> 
 
 async def _asked(eyes: Eyes, url: str, question: Mapping[str, str], token: str) -> dict[str, Any]:
     async with eyes.client(url) as client:
-        response = await client.get(url, params=question, headers={"authorization": f"Bearer {token}"})
+        response = await client.get(url, params=question, headers={"authorization": f"Bearer {in_a_header(token)}"})
     if response.status_code != 200:
         raise CannotRun(ErrorKind.BAD_OUTPUT, f"{url} answered {response.status_code}; may the token read it?")
     try:

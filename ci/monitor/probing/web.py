@@ -46,7 +46,7 @@ async def look_at_headers(
     """The headers of a page: those that are wanted, and the security headers for drift."""
     response, _ = await _ask(eyes, site, path)
     series = Series(environment=environment, target=path, kind=Kind.HEADERS)
-    if response.is_server_error:
+    if response.status_code != 200:
         return [Seen(series, Condition.UNKNOWN, f"{path} answered {response.status_code}: its headers say nothing")]
     wrong = [
         f"`{name}: {response.headers.get(name, 'is missing')[:80]}`, wanted {pattern}"
@@ -68,10 +68,13 @@ async def look_at_health(eyes: Eyes, environment: str, site: str, health: Health
 
 
 async def look_at_services(eyes: Eyes, environment: str, site: str, health: Health) -> Sequence[Seen]:
-    """The endpoint that names each service, and every service that it names."""
+    """The endpoint that names each service, and every service that it names; it may speak for the whole, too."""
     assert health.detailed
     response, latency_ms = await _ask(eyes, site, health.detailed)
     (condition, detail), services = judge_services(health, response)
+    if health.detailed == health.path:
+        whole = judge_health(health, response)
+        condition, detail = max((condition, detail), whole, key=lambda one: list(Condition).index(one[0]))
     series = Series(environment=environment, target=health.detailed, kind=Kind.HEALTH)
     return [
         Seen(series, condition, detail, latency_ms=latency_ms),

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from datetime import datetime
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from ci.address import lasting, path_of
 
@@ -257,8 +256,8 @@ class StageReport(Model):
     schema_version: Literal[1] = 1
     stage: str
     subject: Subject
-    started_at: datetime
-    finished_at: datetime
+    started_at: AwareDatetime
+    finished_at: AwareDatetime
     results: tuple[CheckResult, ...]
     not_run: str | None = None
     """Why the stage was not run at all."""
@@ -323,8 +322,8 @@ class Verdict(Model):
     """Fewer stages were demanded than the policy does: never good enough for a promotion."""
     reasons: tuple[Reason, ...] = ()
     notes: tuple[Reason, ...] = ()
-    decided_at: datetime
-    evidence_from: datetime
+    decided_at: AwareDatetime
+    evidence_from: AwareDatetime
     """When the oldest report behind this verdict was finished."""
 
     @model_validator(mode="after")
@@ -361,7 +360,7 @@ class ReleaseEnd(enum.StrEnum):
 class Event(Model):
     """One line of a release's journal."""
 
-    at: datetime
+    at: AwareDatetime
     phase: str
     message: str
     facts: dict[str, str] = {}

@@ -16,7 +16,7 @@ from ci.engine.identity import Served, mismatch, served_by
 from ci.engine.run import Run
 from ci.engine.runner import errored, explain
 from ci.errors import CannotRun
-from ci.model import CheckResult, CheckSpec, ErrorKind, Evidence, Outcome, Severity, StageReport, Subject
+from ci.model import CheckError, CheckResult, CheckSpec, ErrorKind, Evidence, Outcome, Severity, StageReport, Subject
 
 STAGE = "preflight"
 
@@ -81,6 +81,14 @@ async def before(run: Run) -> tuple[Subject, tuple[CheckResult, ...]]:
     if served and served.deployment_id and not subject.deployment_id:
         subject = subject.model_copy(update={"deployment_id": served.deployment_id})
     return subject, (reachable, result)
+
+
+def awaited(run: Run) -> tuple[CheckResult, ...]:
+    """What stands in the report until `after` has looked: a run that ends in between is no GO."""
+    if run.config.target.identity is None:
+        return ()
+    message = "the target was not looked at again after the checks, so it may have changed meanwhile; run again"
+    return (errored(HELD, CheckError(kind=ErrorKind.INTERRUPTED, message=message)),)
 
 
 async def after(run: Run) -> tuple[CheckResult, ...]:

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,6 +68,18 @@ def test_the_worst_outcome_is_the_stages() -> None:
     assert report(passed("smoke/a"), skipped("smoke/b")).outcome is Outcome.PASS
 
 
+def test_severities_and_outcomes_have_an_order() -> None:
+    info, low, medium, high, critical = (Severity(name) for name in ("info", "low", "medium", "high", "critical"))
+    assert info.rank < low.rank < medium.rank < high.rank < critical.rank
+    assert Outcome.PASS.rank < Outcome.SKIP.rank < Outcome.ERROR.rank < Outcome.FAIL.rank
+
+
+def test_a_stage_cannot_finish_before_it_has_started() -> None:
+    with pytest.raises(ValidationError, match="before it started"):
+        report(passed(), finished_at=NOW - timedelta(seconds=1))
+    assert report(passed(), finished_at=NOW + timedelta(seconds=2)).duration_s == 2
+
+
 def test_two_results_of_one_check_are_refused() -> None:
     with pytest.raises(ValidationError, match="more than one result"):
         report(passed(), failed())
@@ -101,6 +115,22 @@ def test_a_fingerprint_ignores_host_line_and_wording(host: str, line: int, words
     assert made(location=url).fingerprint == same.fingerprint
     assert made(location=url, key="other").fingerprint != same.fingerprint
     assert made(location=Location(url="https://c.example/app")).fingerprint != same.fingerprint
+
+
+def test_a_file_is_known_by_its_whole_name_and_an_address_without_the_hash_of_its_build() -> None:
+    def print_of(place: Location) -> str:
+        return Finding(check_id="security/a", message="m", severity=Severity.LOW, location=place).fingerprint
+
+    one, other = "/assets/index-1a2b3c4d.js", "/assets/index-9f8e7d6c.js"
+    assert print_of(Location(path=one)) != print_of(Location(path=other))
+    assert print_of(Location(url=one)) == print_of(Location(url=other))
+
+
+def test_subjects_and_places_in_words() -> None:
+    assert str(SUBJECT) == f"{SUBJECT.url} · commit {'a' * 12} · dpl_1"
+    assert str(SUBJECT.model_copy(update={"commit": None, "deployment_id": None})) == SUBJECT.url
+    assert [str(Location(path="a.py", line=3)), str(Location(path="a.py")), str(Location())] == ["a.py:3", "a.py", ""]
+    assert str(Location(url="https://x/y")) == "https://x/y"
 
 
 def test_a_long_excerpt_is_cut_and_the_cut_is_marked() -> None:

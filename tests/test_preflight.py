@@ -5,7 +5,7 @@ import pytest
 from aiohttp import web
 
 from ci import preflight
-from ci.engine.identity import same_commit
+from ci.engine.identity import dotted, same_commit
 from ci.model import CheckResult, ErrorKind, Outcome, Subject
 from tests.runs import run_on
 from tests.servers import Handler, answers, hang, serving
@@ -69,6 +69,20 @@ async def test_an_unhealthy_build_may_still_name_itself(tmp_path: Path) -> None:
     assert results["identity"].outcome is Outcome.PASS
 
 
+async def test_a_build_that_does_not_name_its_deployment_is_known_by_its_commit(tmp_path: Path) -> None:
+    body = json.dumps({"build": {"commit": COMMIT}})
+    wanted = {"commit": COMMIT, "deployment_id": "dpl_1"}
+    subject, results = await before(answers(body, type_="application/json"), tmp_path, wanted)
+    assert (results["identity"].outcome, subject.deployment_id) == (Outcome.PASS, "dpl_1")
+
+
+def test_a_dotted_path_leads_through_lists() -> None:
+    data = {"checks": [{"status": "up"}, {"status": "down"}]}
+    assert dotted(data, "checks.1.status") == "down"
+    for nowhere in ("checks.2.status", "checks.status", "checks.-1.status", "checks.0.status.1", "checks.1.0"):
+        assert dotted(data, nowhere) is None
+
+
 async def test_by_a_header(tmp_path: Path) -> None:
     identity = {"path": "/", "header": "x-commit"}
     subject, _ = await before(answers(headers={"x-commit": COMMIT}), tmp_path, identity=identity)
@@ -99,6 +113,20 @@ async def test_who_does_not_answer_as_the_application_is_not_reached(
     _, results = await before(handler, tmp_path, timeout="200ms", **IDENTITY)
     assert list(results) == ["reachable"]
     assert kind(results["reachable"]) is wanted
+
+
+async def test_an_answer_at_the_second_try_is_told_and_no_cache_may_give_it(tmp_path: Path) -> None:
+    asked: list[str | None] = []
+
+    async def unsteady(request: web.Request) -> web.Response:
+        asked.append(request.headers.get("cache-control"))
+        if len(asked) == 1 and request.transport:
+            request.transport.abort()
+        return web.Response()
+
+    _, results = await before(unsteady, tmp_path, timeout="5s")
+    assert (results["reachable"].attempts, results["reachable"].flaky) == (2, True)
+    assert asked == ["no-cache", "no-cache"]
 
 
 async def test_a_change_under_the_checks_is_noticed(tmp_path: Path) -> None:

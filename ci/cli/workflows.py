@@ -119,7 +119,8 @@ def tell(session: Session) -> None:
     store = session.store(config)
     with session.show(session.redactor(config)) as progress:
         others = results(os.environ.get("GONOGO_NEEDS") or "{}")
-        verdict = await_(telling.tell(told, others, store, os.environ, progress))
+        work = telling.tell(told, others, store, os.environ, progress, max_age=config.gate.max_age)
+        verdict = await_(work)
     sentence = f"told: {verdict.decision} as gonogo/{told.environment} on {told.commit}"
     session.tell(sentence, verdict=verdict.decision, environment=told.environment, commit=told.commit)
 

@@ -100,15 +100,18 @@ class Vercel:
 
     async def deployments(self, **filters: str) -> AsyncIterator[ListedDeployment]:
         """The project's deployments, the youngest first, page by page; `filters` are the API's own."""
-        until: dict[str, str] = {}
+        until: int | None = None
         while True:
-            query = {"projectId": self.project_id, "limit": str(PAGE), **filters, **until}
+            begin = {} if until is None else {"until": str(until)}
+            query = {"projectId": self.project_id, "limit": str(PAGE), **filters, **begin}
             page = await self._read(DeploymentPage, "/v7/deployments", "list deployments", query)
             for item in page.deployments:
                 yield item
-            if page.pagination.next is None or {"until": str(page.pagination.next)} == until:
+            following = page.pagination.next
+            # Every page is older than the one before it; anything else would lead round in circles.
+            if following is None or (until is not None and following >= until):
                 return
-            until = {"until": str(page.pagination.next)}
+            until = following
 
     async def rolling_release(self) -> RollingRelease | None:
         """The active rolling release, if there is one. A plan without rolling releases has none."""

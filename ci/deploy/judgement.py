@@ -29,7 +29,7 @@ class Serving:
         return self.ids <= {None}
 
     def __str__(self) -> str:
-        return " and ".join(sorted(name or "nothing" for name in self.ids)) or "nothing"
+        return " and ".join(sorted(name or "nothing" for name in self.ids))
 
 
 def who_serves(project: Project) -> Serving:
@@ -103,6 +103,18 @@ def unfit(candidate: Deployment, project_id: str, commit: str | None) -> str | N
     return None
 
 
+def unfit_to_return(target: Deployment, project_id: str) -> str | None:
+    """Why production cannot be given back to this deployment, as a sentence; None when it can."""
+    if target.project_id != project_id or target.target != "production" or not target.ready:
+        return (
+            f"{target.id} cannot be rolled back to: wanted a READY production deployment of {project_id}, "
+            f"found {target.ready_state} for {target.target or 'preview'} of {target.project_id}"
+        )
+    if target.ready_substate == "STAGED":
+        return f"{target.id} has never served production, so it cannot be rolled back to; use `gonogo promote`"
+    return None
+
+
 def older(candidate: Deployment, current: Deployment, *, descends: bool | None, precedes: bool | None) -> bool:
     """Whether the candidate would put older work over newer.
 
@@ -119,8 +131,9 @@ def older(candidate: Deployment, current: Deployment, *, descends: bool | None, 
 def judge_verdict(verdict: Verdict, candidate: Subject, now: datetime, max_age: timedelta) -> tuple[Signal, str]:
     """Whether this verdict allows the promotion of exactly this deployment now."""
     subject = verdict.subject
-    same = subject.commit and candidate.commit and same_commit(subject.commit, candidate.commit)
-    if not same or subject.deployment_id != candidate.deployment_id:
+    # Its own URL, too: behind another one may stand another deployment of the same commit.
+    there = (subject.url, subject.deployment_id) == (candidate.url, candidate.deployment_id)
+    if not (there and subject.commit and candidate.commit and same_commit(subject.commit, candidate.commit)):
         return Signal.NOT_GO, f"the verdict is about {subject}, not about {candidate}"
     reasons = "; ".join(reason.message for reason in verdict.reasons)
     if verdict.decision is Decision.NO_GO:
@@ -129,12 +142,19 @@ def judge_verdict(verdict: Verdict, candidate: Subject, now: datetime, max_age: 
         return Signal.NOT_GO, f"the verdict is {verdict.decision}: {reasons}"
     if verdict.partial:
         return Signal.NOT_GO, "the verdict is GO, but only over a part of the stages; run `gonogo check` without names"
+    if problem := stale(verdict, now, max_age):
+        return Signal.NOT_GO, problem
+    return Signal.GO, f"the verdict about {candidate} is GO"
+
+
+def stale(verdict: Verdict, now: datetime, max_age: timedelta) -> str | None:
+    """Why the verdict's evidence does not count now, as a sentence; None when it is fresh."""
     age = now - min(verdict.evidence_from, verdict.decided_at)
     if age > max_age:
-        return Signal.NOT_GO, f"the verdict's evidence is {_spoken(age)} old, and gate.max_age is {_spoken(max_age)}"
+        return f"the verdict's evidence is {_spoken(age)} old, and gate.max_age is {_spoken(max_age)}"
     if age < -timedelta(minutes=5):
-        return Signal.NOT_GO, "the verdict's evidence lies in the future; check the clocks"
-    return Signal.GO, f"the verdict about {candidate} is GO"
+        return "the verdict's evidence lies in the future; check the clocks"
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from ci.deploy.judgement import (
     older,
     pinned,
     unfit,
+    unfit_to_return,
     who_serves,
 )
 from ci.deploy.transaction import PROMOTE, ROLLBACK, Result, Transaction, requested_at, subject_of
@@ -49,7 +50,7 @@ async def preflight_rollback(tx: Transaction) -> Result:
     if target is None:
         return Result(Signal.STOPPED, "no deployment has served production before; name one with --to")
     back_to = await tx.ctx.vercel.deployment(target)
-    problem = _unfit_to_return(back_to, tx.ctx.vercel.project_id)
+    problem = unfit_to_return(back_to, tx.ctx.vercel.project_id)
     if problem:
         return Result(Signal.STOPPED, problem)
     tx.journal.set_candidate(subject_of(current))
@@ -73,7 +74,7 @@ async def take_over(tx: Transaction, deployment_id: str) -> Result:
     tx.journal.set_candidate(subject_of(candidate))
     before = await _before(tx, project, candidate)
     previous = await tx.ctx.vercel.deployment(before) if before else None
-    if previous and _unfit_to_return(previous, tx.ctx.vercel.project_id):
+    if previous and unfit_to_return(previous, tx.ctx.vercel.project_id):
         previous = None
     tx.journal.set_previous(subject_of(previous) if previous else None)
     facts = {
@@ -180,17 +181,6 @@ async def _before(tx: Transaction, project: Project, current: Deployment) -> str
     async for item in tx.ctx.vercel.deployments(target="production", rollbackCandidate="true", state="READY"):
         if item.created_at < current.created_at:
             return item.id
-    return None
-
-
-def _unfit_to_return(target: Deployment, project_id: str) -> str | None:
-    if target.project_id != project_id or target.target != "production" or not target.ready:
-        return (
-            f"{target.id} cannot be rolled back to: wanted a READY production deployment of {project_id}, "
-            f"found {target.ready_state} for {target.target or 'preview'} of {target.project_id}"
-        )
-    if target.ready_substate == "STAGED":
-        return f"{target.id} has never served production, so it cannot be rolled back to; use `gonogo promote`"
     return None
 
 

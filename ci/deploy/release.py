@@ -13,7 +13,8 @@ from ci.deploy.failures import ApiError
 from ci.deploy.journal import Fact, Journal
 from ci.deploy.transaction import Result, Transaction
 from ci.deploy.transitions import OPEN_ENDS, TABLE, Phase, Signal
-from ci.model import Release, ReleaseEnd, Subject, Verdict
+from ci.errors import CannotRun
+from ci.model import ErrorKind, Release, ReleaseEnd, Subject, Verdict
 
 _PHASES: dict[Phase, Callable[[Transaction], Awaitable[Result]]] = {
     Phase.PREFLIGHT: preparing.preflight,
@@ -71,9 +72,16 @@ async def adopt(ctx: Context, deployment_id: str, *, verify: Verify) -> Release:
 async def reconcile(ctx: Context, *, verify: Verify) -> Release:
     """Finish the release that the journal tells of, or explain why there is nothing to finish.
 
-    A release that has ended stays as it is, unless its end was open. Raises CannotRun without a readable journal.
+    A release that has ended stays as it is, unless its end was open. Raises CannotRun without a readable journal, and
+    for one of another project, to which nothing that this one tells of would apply.
     """
     journal = Journal.resume(ctx.store, ctx.now)
+    if journal.release.project_id != ctx.vercel.project_id:
+        raise CannotRun(
+            ErrorKind.WRONG_SUBJECT,
+            f"the journal in {ctx.store.folder} tells of a release of project {journal.release.project_id}, and this "
+            f"is project {ctx.vercel.project_id}; set VERCEL_PROJECT_ID to the journal's, or name its folder",
+        )
     ended = journal.release.end
     if ended and ended not in OPEN_ENDS:
         ctx.progress.say(f"{ended}: this release has ended; there is nothing to reconcile")

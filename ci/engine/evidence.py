@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,6 +30,21 @@ class EvidenceStore:
     def __init__(self, folder: Path, redact: Redactor) -> None:
         self.folder = folder
         self.redact = redact
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other processes from the folder's journal: two releases would write over each other's.
+
+        The operating system lets go of it with the process, however that ends. Raises CannotRun(MISCONFIGURED) when
+        another process has the folder.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(self.folder, os.O_RDONLY)
+        try:
+            _lock(handle, self.folder)
+            yield
+        finally:
+            os.close(handle)
 
     def begin(self) -> None:
         """Remove the reports and the verdict of an earlier run, so that they cannot be taken for this one's."""
@@ -128,6 +145,16 @@ class EvidenceStore:
             temporary.unlink(missing_ok=True)
             raise
         return path
+
+
+def _lock(handle: int, folder: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        told = f"another release is under way in {folder}: wait for its end, or give another folder by --evidence"
+        raise CannotRun(ErrorKind.MISCONFIGURED, told) from None
+    except OSError:
+        return  # a file system without locks: the guards against other machines must do
 
 
 def _sync_folder(folder: Path) -> None:

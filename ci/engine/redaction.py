@@ -55,8 +55,8 @@ class Redactor:
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         forms = {form for secret in secrets for form in _forms(secret)}
         # The longest first, so that a secret which contains another leaves nothing of itself behind.
-        ordered = sorted(forms, key=len, reverse=True)
-        self._known = re.compile("|".join(map(re.escape, ordered))) if ordered else None
+        self._forms = sorted(forms, key=len, reverse=True)
+        self._known = re.compile("|".join(map(re.escape, self._forms))) if forms else None
 
     @classmethod
     def of_environment(cls, environ: Mapping[str, str], names: Iterable[str] = ()) -> Redactor:
@@ -65,11 +65,22 @@ class Redactor:
 
     def __call__(self, text: str) -> str:
         if self._known:
-            text = self._known.sub(MASK, text)
+            text = self._without_torn(self._known.sub(MASK, text))
         text = _TOKENS.sub(MASK, text)
         text = _HEADERS.sub(lambda m: m[1] + m[2] + MASK, text)
         text = _PARAMETERS.sub(lambda m: m[1] + MASK, text)
         return _URL_PASSWORD.sub(lambda m: f"{m[1]}:{MASK}@", text)
+
+    def _without_torn(self, text: str) -> str:
+        """Masks the begin of a secret at the end: an excerpt may have been cut in the middle of one."""
+        body = text.removesuffix("…")
+        for form in self._forms:
+            at = body.find(form[:MIN_SECRET_LENGTH], max(0, len(body) - len(form)))
+            while at != -1:
+                if form.startswith(body[at:]):
+                    return f"{body[:at]}{MASK}{text[len(body) :]}"
+                at = body.find(form[:MIN_SECRET_LENGTH], at + 1)
+        return text
 
     def model(self, fact: M) -> M:
         """The same fact with every string redacted; a mask can never break its JSON."""

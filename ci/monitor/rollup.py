@@ -169,7 +169,7 @@ def _told(
     satisfied = sum(latency <= rules.apdex_ms for latency in served)
     return SeriesDay(
         series=series,
-        since=begins if before or not spans else max(begins, spans[0].start),
+        since=begins if before else max(begins, spans[0].start),
         up_s=seconds[Condition.UP],
         degraded_s=seconds[Condition.DEGRADED],
         down_s=seconds[Condition.DOWN],

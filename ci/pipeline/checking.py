@@ -120,6 +120,7 @@ async def _fly_all(flight: _Flight) -> None:
             await flight.fly("security", in_front())
         flight.leave_out(flight.stages, "the preflight could not make sure of the target")
         return
+    flight.add(report.model_copy(update={"results": (*report.results, *preflight.awaited(flight.run))}))
     await flight.fly_together(SIDE_BY_SIDE)
     if flight.is_no_go("smoke"):
         flight.leave_out(ALONE, "smoke is NO-GO, so the target was spared the load")

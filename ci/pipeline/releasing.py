@@ -134,6 +134,7 @@ async def reconcile(run: Run) -> Release:
 async def _office(run: Run, *, override_pin: bool = False) -> AsyncIterator[_Office]:
     _demand_known(run.config.deploy.verify.checks)
     async with AsyncExitStack() as stack:
+        stack.enter_context(run.store.alone())
         vercel = await stack.enter_async_context(connect(run.config, run.environ))
         github = await stack.enter_async_context(repository(run.environ, run.store.redact))
         context = Context(

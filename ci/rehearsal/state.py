@@ -153,7 +153,8 @@ class Project:
         if rolling is not None and aborts:
             rolling.state, rolling.updated_at = RollingState.ABORTED, milliseconds(now)
             rolling.queued.clear()
-            self.deployments[rolling.canary_id].substate = Substate.STAGED
+            served = rolling.canary_id in self.production_history
+            self.deployments[rolling.canary_id].substate = Substate.PROMOTED if served else Substate.STAGED
         self.auto_assign = False
         return self._request(JobType.ROLLBACK, deployment, now, visible_after, description)
 

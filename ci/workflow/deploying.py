@@ -68,7 +68,7 @@ async def point_staging(run: Run, deployment_id: str) -> str:
     url = run.config.deploy.staging
     if url is None:
         return "there is no staging alias to move: write `deploy: {staging: https://…}` to have one"
-    domain = urlsplit(url).netloc
+    domain = urlsplit(url).netloc.lower()  # a name in capitals is the same name
     async with connect(run.config, run.environ) as vercel:
         candidate = await vercel.deployment(deployment_id)
         _demand_go(run, candidate)

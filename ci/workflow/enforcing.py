@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from ci.errors import CannotRun
 from ci.model import Decision, ErrorKind, ReleaseEnd
+from ci.workflow.routes import JOBS, Route
 
 BAD_ENDS = {
     ReleaseEnd.ROLLED_BACK: (20, "production was rolled back"),
@@ -63,7 +64,10 @@ def enforce(needs: str) -> Ruling:
     if plan is None or plan.result != "success":
         told = plan.result if plan else "missing"
         return Ruling(HOLD, (f"plan: {told}, so nobody knows what this run had to do",), "unknown")
-    planned = _planned(plan)
+    planned, route = _planned(plan), plan.told("route")
+    if route not in set(Route) or set(planned) != set(JOBS[Route(route)]):
+        told = f"plan: the jobs {planned} are not those of the route {route!r}, so nobody knows what had to run"
+        return Ruling(HOLD, (told,), route)
     rulings = [_judge(name, jobs[name]) for name in planned if name in jobs]
     rulings += [(HOLD, f"{name}: was planned, but there is no such job") for name in planned if name not in jobs]
     rulings += [
@@ -72,7 +76,7 @@ def enforce(needs: str) -> Ruling:
         if name not in planned and job.result != "skipped"
     ]
     wrong = [ruling for ruling in rulings if ruling[1]]
-    return Ruling(_worst(code for code, _ in wrong), tuple(told for _, told in wrong), plan.told("route"))
+    return Ruling(_worst(code for code, _ in wrong), tuple(told for _, told in wrong), route)
 
 
 def _planned(plan: _Job) -> list[str]:
@@ -88,11 +92,11 @@ def _judge(name: str, job: _Job) -> tuple[int, str]:
         if verdict != Decision.GO:
             code = NO_GO if verdict == Decision.NO_GO else HOLD
             return code, f"gate: {verdict or f'HOLD, for it has left no verdict ({job.result})'}"
-    if job.result == "success":
-        return GO, ""
-    if job.end in BAD_ENDS:
+    if job.end in BAD_ENDS:  # whatever colour the job has
         code, told = BAD_ENDS[job.end]
         return code, f"{name}: {told}"
+    if job.result == "success":
+        return GO, ""
     meanings: Mapping[str, tuple[int, str]] = {
         "failure": (NO_GO, "failed"),
         "cancelled": (HOLD, "was cancelled, so nothing is known"),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from ci.deploy.github import Repository, repository
+from ci.deploy.judgement import stale
 from ci.engine.evidence import EvidenceStore
 from ci.engine.identity import same_commit
 from ci.engine.progress import Progress
@@ -19,14 +20,20 @@ COMMENTED = frozenset({Route.PREVIEW, Route.READY})
 
 
 async def tell(
-    told: TellInputs, results: Mapping[str, str], store: EvidenceStore, environ: Mapping[str, str], progress: Progress
+    told: TellInputs,
+    results: Mapping[str, str],
+    store: EvidenceStore,
+    environ: Mapping[str, str],
+    progress: Progress,
+    *,
+    max_age: timedelta,
 ) -> Verdict:
     """Publish the verdict about exactly this commit and deployment; no verdict, or another's, is HOLD.
 
-    `results`: how the other jobs have ended. Raises ConfigError without GitHub, CannotRun when the status that holds a
-    domain could not be published: it stays at "being judged" then.
+    `results`: how the other jobs have ended. `max_age`: for how long evidence counts. Raises ConfigError without
+    GitHub, CannotRun when the status that holds a domain could not be published: it stays at "being judged" then.
     """
-    verdict = verdict_about(told, store)
+    verdict = verdict_about(told, store, max_age)
     async with repository(environ, store.redact) as github:
         if github is None:
             raise ConfigError("GITHUB_TOKEN and GITHUB_REPOSITORY are not set, so nobody can be told")
@@ -38,8 +45,11 @@ async def tell(
     return verdict
 
 
-def verdict_about(told: TellInputs, store: EvidenceStore) -> Verdict:
-    """The verdict in the evidence folder when it is about this commit and deployment; else a HOLD that says why."""
+def verdict_about(told: TellInputs, store: EvidenceStore, max_age: timedelta) -> Verdict:
+    """The verdict in the evidence folder when it is about this commit and deployment; else a HOLD that says why.
+
+    A GO on old evidence is a HOLD too: a job that is run again finds the folder that an earlier attempt has left.
+    """
     subject = Subject(url="", commit=told.commit, deployment_id=told.deployment)
     try:
         verdict = store.verdict()
@@ -52,6 +62,8 @@ def verdict_about(told: TellInputs, store: EvidenceStore) -> Verdict:
         return _hold(subject, f"the verdict is about {about}, not about {told.deployment}")
     if verdict.partial and verdict.decision is Decision.GO and told.environment == "production":
         return _hold(subject, "the verdict is GO, but only over a part of the stages")
+    if verdict.decision is Decision.GO and (problem := stale(verdict, datetime.now(UTC), max_age)):
+        return _hold(subject, problem)
     return verdict.model_copy(update={"subject": about.model_copy(update={"commit": told.commit})})
 
 

@@ -114,8 +114,8 @@ async def test_what_is_missing_is_said(tmp_path: Path, command: str, told: str) 
 
 
 async def test_enforce_says_what_was_not_as_planned(tmp_path: Path) -> None:
-    plan = {"result": "success", "outputs": {"route": "code", "jobs": '["tests"]'}}
-    needs = {"plan": plan, "tests": {"result": "cancelled", "outputs": {}}}
+    plan = {"result": "success", "outputs": {"route": "code", "jobs": '["tests", "code"]'}}
+    needs = {"plan": plan, "tests": {"result": "cancelled", "outputs": {}}, "code": {"result": "success"}}
     done = await gonogo(tmp_path, "workflow", "enforce", GONOGO_NEEDS=json.dumps(needs))
     assert done.code == 3
     assert "tests: was cancelled" in done.summary

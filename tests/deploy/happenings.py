@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
+from ci.deploy.answers import Project
+from ci.deploy.failures import NotSent
 from ci.model import Event
 from ci.rehearsal.alias_requests import JobType
 from ci.rehearsal.deployments import ReadyState
@@ -140,6 +142,30 @@ async def auto_assign_on(world: World) -> None:
 
 async def api_falls_silent(world: World) -> None:
     world.standin.faults.add(Fault(operation="get_project", status=503, times=None))
+
+
+async def before_reading(nth: int, hook: Hook, world: World) -> None:
+    """What happens just before the nth reading of the project from now on."""
+    vercel, readings = world.vercel, 0
+    read = vercel.project
+
+    async def read_too_late() -> Project:
+        nonlocal readings
+        readings += 1
+        if readings == nth:
+            await hook(world)
+        return await read()
+
+    vercel.project = read_too_late  # type: ignore[method-assign]
+
+
+async def no_connection(operation: str, world: World) -> None:
+    """This operation does not reach Vercel any more."""
+
+    async def unreachable(*_: str) -> bool:
+        raise NotSent(operation, "connection refused")
+
+    setattr(world.vercel, operation, unreachable)
 
 
 async def rolling_begins_before_the_write(world: World) -> None:

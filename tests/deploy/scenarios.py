@@ -17,6 +17,7 @@ from tests.deploy.happenings import (
     api_falls_silent,
     auto_assign_off,
     auto_assign_on,
+    before_reading,
     broken,
     broken_in_production,
     candidate_fails_to_build,
@@ -33,6 +34,7 @@ from tests.deploy.happenings import (
     fact,
     git,
     mended,
+    no_connection,
     pin,
     propagation,
     rolling_begins_before_the_write,
@@ -415,6 +417,12 @@ SCENARIOS: tuple[tuple[str, tuple[Scenario, ...]], ...] = (
                 serves="candidate",
             ),
             Scenario(
+                name="promote-not-sent",
+                situation="No connection to Vercel comes about: nothing was asked for",
+                before=(does(no_connection, "promote"),),
+                end=End.HOLD,
+            ),
+            Scenario(
                 name="promote-202",
                 situation="202: it waits behind a rolling release",
                 faults=(Fault(operation="promote", status=202),),
@@ -700,6 +708,22 @@ SCENARIOS: tuple[tuple[str, tuple[Scenario, ...]], ...] = (
                 writes=PROMOTE,
                 serves="candidate",
             ),
+            Scenario(
+                name="finish-taken-over",
+                situation="Production is verified, then somebody else promotes another deployment",
+                during_verify=does(before_reading, 1, does(somebody_promotes, "other")),
+                end=End.SUPERSEDED,
+                writes=PROMOTE,
+                serves="other",
+            ),
+            Scenario(
+                name="finish-split",
+                situation="Production is verified, then somebody assigns one domain by hand",
+                during_verify=does(before_reading, 1, split),
+                end=End.SUPERSEDED,
+                writes=PROMOTE,
+                serves="candidate and other",
+            ),
         ),
     ),
     (
@@ -725,6 +749,34 @@ SCENARIOS: tuple[tuple[str, tuple[Scenario, ...]], ...] = (
                     serves="candidate",
                 )
                 for status in (402, 403, 409, 410, 422)
+            ),
+            *(
+                Scenario(
+                    name=f"rollback-{status}-applied",
+                    situation=f"Refused with {status}, but production is back all the same",
+                    before=(does(broken, "candidate"),),
+                    faults=(Fault(operation="rollback", status=status, applied=True),),
+                    end=End.ROLLED_BACK,
+                    writes=BACK,
+                )
+                for status in (409, 422)
+            ),
+            Scenario(
+                name="rollback-not-sent",
+                situation="No connection to Vercel comes about",
+                before=(does(broken, "candidate"), does(no_connection, "rollback")),
+                end=End.ROLLBACK_FAILED,
+                writes=PROMOTE,
+                serves="candidate",
+            ),
+            Scenario(
+                name="rollback-too-late",
+                situation="Somebody else mends production just before the request: theirs is not touched",
+                before=(does(broken, "candidate"),),
+                during_verify=does(before_reading, 2, does(somebody_promotes, "other")),
+                end=End.SUPERSEDED,
+                writes=PROMOTE,
+                serves="other",
             ),
             Scenario(
                 name="rollback-429-once",
@@ -776,6 +828,15 @@ SCENARIOS: tuple[tuple[str, tuple[Scenario, ...]], ...] = (
                 end=End.ROLLBACK_FAILED,
                 writes=BACK,
                 serves="baseline and candidate",
+            ),
+            Scenario(
+                name="rollback-no-trace",
+                situation="Accepted, but neither a job nor a domain shows it: not asked for again",
+                before=(does(broken, "candidate"),),
+                jobs=(JobPlan(), JobPlan(status=JobStatus.PENDING, visible_after=60)),
+                end=End.ROLLBACK_FAILED,
+                writes=BACK,
+                serves="candidate",
             ),
             Scenario(
                 name="rollback-overtaken",
@@ -861,8 +922,18 @@ SCENARIOS: tuple[tuple[str, tuple[Scenario, ...]], ...] = (
                 situation="Somebody else's promotion is under way",
                 command="rollback",
                 target=None,
-                before=(does(somebody_begins_to_promote, "other"),),
+                before=(candidate_promoted, does(somebody_begins_to_promote, "other")),
                 end=End.HOLD,
+                serves="candidate",
+            ),
+            Scenario(
+                name="by-hand-rolling",
+                situation="A rolling release is active",
+                command="rollback",
+                target=None,
+                before=(candidate_promoted, start_rolling),
+                end=End.HOLD,
+                serves="candidate",
             ),
             Scenario(
                 name="by-hand-empty",

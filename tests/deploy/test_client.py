@@ -247,10 +247,25 @@ async def test_a_page_that_points_at_itself_ends_the_list():
         assert len([item async for item in vercel.deployments()]) == 2
 
 
+async def test_pages_that_lead_round_in_circles_end_the_list():
+    there, back = (says(body={"deployments": [], "pagination": {"next": until}}) for until in (5, 6))
+    script = Script(there, back, there, back, says(400))
+    async with client(script) as vercel:
+        assert [item async for item in vercel.deployments()] == []
+    assert len(script.requests) == 2
+
+
 @pytest.mark.parametrize("status", [402, 403, 404])
 async def test_a_plan_without_rolling_releases_has_none(status):
     async with client(Script(says(status))) as vercel:
         assert await vercel.rolling_release() is None
+
+
+@pytest.mark.parametrize("status", [400, 401, 429])
+async def test_any_other_refusal_does_not_mean_that_there_is_none(status):
+    async with client(Script(says(status))) as vercel:
+        with pytest.raises(Refused):
+            await vercel.rolling_release()
 
 
 def test_retry_after_is_seconds_or_a_date():

@@ -111,6 +111,7 @@ async def test_cancellation_leaves_a_journal_from_which_reconcile_finishes(world
 
     made = await reconcile(world.context(), verify=world.verify)
     assert (made.end, world.serves, world.writes) == (ReleaseEnd.PROMOTED, "candidate", ["promote"])
+    assert made.serving == world.id("candidate")
     again = await reconcile(world.context(), verify=world.verify)
     assert again == made
 
@@ -133,4 +134,15 @@ async def test_a_release_is_not_begun_over_an_unfinished_one(world: World):
     world.store = type(world.store)(world.store.folder, world.store.redact)
     with pytest.raises(CannotRun, match="run `gonogo reconcile` first"):
         await release(world.context(), stage=world.id("candidate"), test=world.test, verify=world.verify)
+    assert world.writes == []
+
+
+async def test_the_journal_of_another_project_is_not_acted_upon(world: World):
+    stranger = RELEASE.model_copy(update={"candidate": Subject(url="u", deployment_id=world.id("baseline"))})
+    journal = Journal.begin(world.store, stranger, utc_now)
+    journal.set_previous(Subject(url="u", deployment_id=world.id("other")))
+    journal.note(Phase.ROLLBACK, "about to", {Fact.INTENT: "rollback"})
+    with pytest.raises(CannotRun, match="of project prj_1") as caught:
+        await reconcile(world.context(), verify=world.verify)
+    assert caught.value.kind is ErrorKind.WRONG_SUBJECT
     assert world.writes == []

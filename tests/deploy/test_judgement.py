@@ -23,6 +23,7 @@ from ci.deploy.judgement import (
     older,
     pinned,
     unfit,
+    unfit_to_return,
     who_serves,
 )
 from ci.deploy.transitions import EXIT_CODES, OPEN_ENDS, TABLE, Phase, Signal, mermaid
@@ -70,6 +71,14 @@ def test_a_domain_without_deployment_splits_production():
     assert serving.one is None
     assert not serving.nothing
     assert str(serving) == "nothing and x"
+    assert who_serves(project("x", "y")).one is None
+
+
+def test_split_production_is_an_obstacle_and_an_empty_one_is_not():
+    assert "split between x and y" in str(obstacle(project("x", "y"), override_pin=True))
+    assert "split between nothing and x" in str(obstacle(project("x", None), override_pin=True))
+    assert obstacle(project(None, None), override_pin=False) is None
+    assert obstacle(project("x", "x"), override_pin=False) is None
 
 
 @pytest.mark.parametrize("status", ["pending", "in-progress", "something-new"])
@@ -84,6 +93,7 @@ def test_a_pin_is_a_rollback_that_nobody_has_lifted():
     assert obstacle(rolled_back, override_pin=True) is None
     assert not pinned(project("x", last=job("rollback", "x"), autoAssignCustomDomains=True))
     assert not pinned(project("x", last=job("promote", "x"), autoAssignCustomDomains=False))
+    assert not pinned(project("x", last=job("rollback", "x", "failed"), autoAssignCustomDomains=False))
 
 
 @pytest.mark.parametrize(
@@ -101,11 +111,28 @@ def test_a_pin_is_a_rollback_that_nobody_has_lifted():
         ({"gitSource": None}, "does not say which commit"),
         ({"gitSource": {"sha": "b" * 40}}, "built from commit bbbb"),
         ({"checksConclusion": "failed"}, "own checks"),
+        ({"checksConclusion": "canceled"}, "own checks"),
     ],
 )
 def test_a_candidate_must_be_staged_production_of_this_project_and_commit(changes, told):
     assert unfit(candidate(), "prj", "a" * 40) is None
+    assert unfit(candidate(), "prj", None) is None
     assert told in str(unfit(candidate(**changes), "prj", "a" * 40))
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"projectId": "prj_2"}, "of prj_2"),
+        ({"target": None}, "for preview"),
+        ({"readyState": "ERROR"}, "found ERROR"),
+        ({"readySubstate": "STAGED"}, "never served production"),
+    ],
+)
+def test_production_goes_back_only_to_what_has_served_it(changes, told):
+    fit = {"readySubstate": "PROMOTED"}
+    assert unfit_to_return(candidate(**fit), "prj") is None
+    assert told in str(unfit_to_return(candidate(**{**fit, **changes}), "prj"))
 
 
 def test_the_commit_comes_from_git_first_then_from_the_metadata():
@@ -133,6 +160,8 @@ def test_git_decides_what_is_older_and_time_where_git_does_not_know(descends, pr
 
 def test_the_same_commit_again_is_not_older():
     assert not older(candidate(createdAt=1), candidate(createdAt=5), descends=None, precedes=None)
+    nameless = {"gitSource": None}
+    assert older(candidate(createdAt=1, **nameless), candidate(createdAt=5, **nameless), descends=None, precedes=None)
 
 
 def verdict(**changes: Any) -> Verdict:
@@ -154,14 +183,18 @@ def reason(decision: Decision) -> tuple[Reason, ...]:
         ({"partial": True}, Signal.NOT_GO),
         ({"evidence_from": NOW - timedelta(minutes=61)}, Signal.NOT_GO),
         ({"decided_at": NOW - timedelta(minutes=61)}, Signal.NOT_GO),
-        ({"evidence_from": NOW + timedelta(hours=1), "decided_at": NOW + timedelta(hours=1)}, Signal.NOT_GO),
+        ({"evidence_from": NOW - timedelta(minutes=60)}, Signal.GO),
+        ({"evidence_from": NOW + timedelta(minutes=5), "decided_at": NOW + timedelta(minutes=5)}, Signal.GO),
+        ({"evidence_from": NOW + timedelta(minutes=6), "decided_at": NOW + timedelta(minutes=6)}, Signal.NOT_GO),
         ({"subject": Subject(url="u", commit="a", deployment_id="e")}, Signal.NOT_GO),
         ({"subject": Subject(url="u", commit="b", deployment_id="d")}, Signal.NOT_GO),
+        ({"subject": Subject(url="elsewhere", commit="a", deployment_id="d")}, Signal.NOT_GO),
         ({"subject": Subject(url="u")}, Signal.NOT_GO),
+        ({"subject": Subject(url="u", deployment_id="d")}, Signal.NOT_GO),
     ],
 )
 def test_only_a_fresh_whole_go_about_this_very_deployment_counts(changes, signal):
-    subject = Subject(url="elsewhere", commit="a", deployment_id="d")
+    subject = Subject(url="u", commit="a", deployment_id="d")
     assert judge_verdict(verdict(**changes), subject, NOW, timedelta(hours=1))[0] is signal
 
 

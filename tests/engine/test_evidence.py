@@ -48,6 +48,12 @@ def test_a_damaged_report_is_an_error_not_an_absence(store: EvidenceStore, conte
         store.reports()
 
 
+def test_a_time_without_its_zone_is_an_error(store: EvidenceStore) -> None:
+    store.write_text("smoke.json", report(passed()).model_dump_json().replace("12:00:00Z", "12:00:00"))
+    with pytest.raises(CannotRun, match=r"smoke\.json is not a StageReport"):
+        store.reports()
+
+
 def test_a_missing_verdict_says_what_to_do(store: EvidenceStore) -> None:
     with pytest.raises(CannotRun, match="run `gonogo check` first"):
         store.verdict()
@@ -64,3 +70,11 @@ def test_an_interrupted_write_leaves_the_old_file(store: EvidenceStore, monkeypa
         store.write_text("summary.md", "new")
     assert [path.name for path in store.folder.iterdir()] == ["summary.md"]
     assert (store.folder / "summary.md").read_text() == "old"
+
+
+def test_a_folder_has_one_release_at_a_time(store: EvidenceStore) -> None:
+    other = EvidenceStore(store.folder, Redactor())
+    with store.alone(), pytest.raises(CannotRun, match="another release is under way"), other.alone():
+        pytest.fail("two at once")
+    with other.alone():
+        pass

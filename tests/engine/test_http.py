@@ -64,11 +64,8 @@ async def test_the_bypass_secret_goes_to_the_targets_origin_alone() -> None:
 
 
 def test_another_port_is_another_origin() -> None:
-    assert origin("https://a.example/x") == origin("https://A.example:443/y") or origin("https://a.example") == (
-        "https",
-        "a.example",
-        443,
-    )
+    assert origin("https://a.example/x") == origin("https://A.example:443/y") == ("https", "a.example", 443)
+    assert origin("http://a.example/x") == origin("http://a.example:80") == ("http", "a.example", 80)
     assert origin("http://a.example") != origin("https://a.example")
     assert origin("http://a.example:1") != origin("http://a.example:2")
 
@@ -88,6 +85,7 @@ async def test_the_budget_is_shared_by_all_clients_and_ends_the_run() -> None:
     ("handler", "kind"),
     [
         (answers("<a>_vercel_sso_nonce</a>", status=401), ErrorKind.LOGIN_WALL),
+        (answers("", status=401, headers={"set-cookie": "_vercel_sso_nonce=1; Path=/"}), ErrorKind.LOGIN_WALL),
         (answers("", status=302, headers={"location": "https://vercel.com/sso-api?url=x"}), ErrorKind.LOGIN_WALL),
         (answers("", status=429, headers={"retry-after": "7"}), ErrorKind.RATE_LIMITED),
         (answers("", status=403, headers={"x-vercel-mitigated": "challenge"}), ErrorKind.CHALLENGED),
@@ -108,8 +106,9 @@ async def test_the_applications_own_refusals_are_answers() -> None:
         assert (response.status_code, response.text) == (401, "<h1>Please log in</h1>")
     async with serving({"*": answers(status=429)}) as url:
         assert (await get(factory(url), url, expects_429=True)).status_code == 429
-    async with serving({"*": answers(status=302, headers={"location": "https://vercel.com/pricing"})}) as url:
-        assert (await get(factory(url), url)).status_code == 302
+    for elsewhere in ("https://vercel.com/pricing", "https://app.example.com/sso-api", "/sso-api"):
+        async with serving({"*": answers(status=302, headers={"location": elsewhere})}) as url:
+            assert (await get(factory(url), url)).status_code == 302
 
 
 async def test_a_dropped_connection_is_tried_again_and_counted() -> None:
@@ -119,13 +118,16 @@ async def test_a_dropped_connection_is_tried_again_and_counted() -> None:
         nonlocal calls
         calls += 1
         await reader.readuntil(b"\r\n\r\n")
-        if calls > 1:
+        if calls not in (1, 3):  # once for each kind of client
             writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
             await writer.drain()
 
     async with talking(drop_once) as url, factory(url).async_client() as client:
         assert (await client.get(url)).text == "ok"
         assert client.retries == 1
+        with factory(url).client() as blocking:
+            assert (await asyncio.to_thread(blocking.get, url)).text == "ok"
+            assert blocking.retries == 1
 
 
 async def test_a_request_that_may_have_been_carried_out_is_not_sent_again() -> None:
@@ -171,6 +173,8 @@ async def test_an_endless_body_is_cut_off() -> None:
     async with serving({"*": endless}) as url:
         error = await refusal(factory(url), url)
         assert error.kind is ErrorKind.BAD_OUTPUT
+        with factory(url).client() as blocking, pytest.raises(CannotRun, match="longer than"):
+            await asyncio.to_thread(blocking.get, url)
 
 
 async def test_a_private_authority_is_trusted_when_it_is_named(tmp_path: Path) -> None:

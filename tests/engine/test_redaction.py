@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci.engine.redaction import MASK, Redactor, in_a_header
+from ci.engine.redaction import MASK, MIN_SECRET_LENGTH, Redactor, in_a_header
+from ci.model import EXCERPT_LIMIT, Evidence
 from tests.runs import failed, report
 
 SECRETS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=6, max_size=40)
@@ -17,6 +18,18 @@ def test_a_known_secret_never_passes(secret: str, before: str, after: str) -> No
     redact = Redactor([secret])
     for form in (secret, quote(secret, safe=""), json.dumps(secret, ensure_ascii=False)[1:-1]):
         assert form not in redact(before + form + after) or form in MASK
+
+
+@given(secret=SECRETS.filter(lambda secret: "…" not in secret), before=st.text(max_size=20), data=st.data())
+def test_no_begin_of_a_secret_is_left_where_an_excerpt_was_cut(secret: str, before: str, data: st.DataObject) -> None:
+    torn = secret[: data.draw(st.integers(MIN_SECRET_LENGTH, len(secret)))]
+    for mark in ("", "…"):
+        assert torn not in Redactor([secret])(before + torn + mark) or torn in MASK
+
+
+def test_an_excerpt_is_cut_before_it_is_redacted() -> None:
+    seen = Evidence(summary="seen", excerpt="." * (EXCERPT_LIMIT - 10) + "hunter-22-and-more")
+    assert "hunter" not in Redactor(["hunter-22-and-more"]).model(seen).excerpt
 
 
 def test_a_secret_inside_another_leaves_nothing_behind() -> None:
@@ -42,6 +55,7 @@ def test_what_looks_like_a_secret_is_masked() -> None:
 
 def test_innocent_words_stay() -> None:
     redact = Redactor(["short"])
+    assert Redactor(["hunter-22"])("the hunter-23") == "the hunter-23"
     for text in ("shortbread", "GET /api/health → 200", "x-request-id: 1234", "https://app.example.com/?page=2"):
         assert redact(text) == text
 

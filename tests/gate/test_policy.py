@@ -53,6 +53,32 @@ def test_whatever_is_not_known_is_hold(reports: tuple[StageReport, ...], why: st
     made = verdict(*reports)
     assert made.decision is Decision.HOLD
     assert why in messages(made)
+    assert {reason.decision for reason in made.reasons} == {Decision.HOLD}
+
+
+@pytest.mark.parametrize(
+    ("age", "decision"),
+    [
+        (POLICY.max_age, Decision.GO),
+        (POLICY.max_age + timedelta(seconds=1), Decision.HOLD),
+        (timedelta(minutes=-5), Decision.GO),
+        (timedelta(minutes=-5, seconds=-1), Decision.HOLD),
+    ],
+)
+def test_a_report_is_fresh_for_so_long_and_clocks_may_differ_by_so_much(age: timedelta, decision: Decision) -> None:
+    made = verdict(report(passed(), started_at=NOW - timedelta(days=1), finished_at=NOW - age))
+    assert made.decision is decision
+
+
+def test_the_evidence_of_a_verdict_is_as_old_as_its_oldest_report() -> None:
+    policy = Gate(required=("smoke", "security"))
+    old = NOW - timedelta(minutes=30)
+    made = verdict(
+        report(passed(), started_at=old, finished_at=old),
+        report(passed("security/hsts"), stage="security"),
+        policy=policy,
+    )
+    assert (made.decision, made.evidence_from, made.decided_at) == (Decision.GO, old, NOW)
 
 
 def test_without_preflight_nothing_is_bound_to_the_subject() -> None:
@@ -65,6 +91,7 @@ def test_no_go_beats_hold_and_both_reasons_are_told() -> None:
     made = verdict(report(failed("smoke/a"), errored("smoke/b")))
     assert made.decision is Decision.NO_GO
     assert {r.decision for r in made.reasons} == {Decision.NO_GO, Decision.HOLD}
+    assert not made.notes, "a reason is not told again as a note"
 
 
 def test_a_finding_about_another_subject_is_not_held_against_this_one() -> None:
@@ -77,6 +104,7 @@ def test_the_threshold_decides_which_findings_count(found: Severity, fail_on: Se
     made = verdict(report(failed(severity=found)), policy=Gate(required=("smoke",), fail_on=fail_on))
     if found.rank >= fail_on.rank:
         assert made.decision is Decision.NO_GO
+        assert not made.notes
     else:
         assert made.decision is Decision.GO
         assert any(note.rule == "minor" for note in made.notes)
@@ -118,6 +146,8 @@ def test_a_verdict_over_fewer_stages_says_that_it_is_partial() -> None:
     assert made.partial
     assert "security" in made.notes[0].message
     assert not verdict(report(passed()), only=("smoke",)).partial
+    single = Gate(required=("smoke", "security/hsts"))
+    assert verdict(report(passed()), policy=single, only=("smoke",)).decision is Decision.GO
 
 
 def test_asking_for_no_stage_is_hold() -> None:

@@ -73,6 +73,12 @@ def test_an_expired_waiver_waives_nothing_and_is_told() -> None:
     assert "remove it" in notes(made)
 
 
+def test_a_fingerprint_waives_no_other_finding() -> None:
+    one = Waiver(fingerprint=found("a.py").findings[0].fingerprint, **WHO)
+    made = verdict(of(found("a.py", "b.py")), waivers=(one,))
+    assert [reason.message for reason in made.reasons] == ["wrong at b.py"]
+
+
 def test_one_waiver_that_holds_is_enough() -> None:
     expired = Waiver(check=CHECK, path="*", **{**WHO, "expires": TODAY - timedelta(days=1)})
     holding = Waiver(fingerprint=found("a.py").findings[0].fingerprint, **WHO)

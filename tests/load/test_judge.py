@@ -23,6 +23,7 @@ from ci.load.plan import Limits, Plan
 from ci.load.recording import Failure
 from ci.load.samples import DTYPE, Samples, quantile
 from ci.model import CheckResult, ErrorKind, Outcome
+from tests.load import loads
 
 RATE = 100.0
 SECONDS = 10.0
@@ -344,3 +345,29 @@ def test_few_requests_convict_but_do_not_acquit():
     for errors in (0, 2):
         unclear = judge(judgement.error_rate, a_run(failing(rows(100), errors), min_requests=200))
         assert unclear.outcome is Outcome.ERROR
+
+
+def test_what_was_over_its_limit_when_a_load_was_ended_early_is_no_pass():
+    """Six per cent are slow, or fail, where five may: too little of a load that was cut short to tell."""
+    early = Ending(requests=600, at_s=8.0, until_s=8.0, decided="certain that it holds")
+    few = rows(600, start=2.0 + np.arange(600) / 100)
+    slow = few.copy()
+    slow["latency"][::16] = 501
+    latency = judge(judgement.latency, a_run(slow, ending=early))
+    assert latency.error and latency.error.kind is ErrorKind.INCONCLUSIVE
+    assert "ended before this was certain: p95 was 501 ms" in latency.error.message
+    errors = judge(judgement.error_rate, a_run(failing(few, 36), ending=early, error_rate=0.05))
+    assert errors.error and errors.error.kind is ErrorKind.INCONCLUSIVE
+    assert "6.00% of the requests had failed by then" in errors.error.message
+    assert judge(judgement.latency, a_run(slow)).outcome is Outcome.FAIL, "in its whole time it counts as it is"
+
+
+def test_what_production_does_as_badly_is_held_and_not_blamed_on_the_candidate():
+    failing_both = loads.a_run(loads.some_rows(candidate_fails=0.05, baseline_fails=0.05, seconds=23.0))
+    errors = judge(judgement.error_rate, failing_both)
+    assert errors.error and errors.error.kind is ErrorKind.UNHEALTHY and "so did" in errors.error.message
+    slow_both = loads.a_run(loads.some_rows(median_ms=600.0, seconds=23.0))
+    latency = judge(judgement.latency, slow_both)
+    assert latency.error and latency.error.kind is ErrorKind.UNHEALTHY and "the baseline's is" in latency.error.message
+    alone = loads.a_run(loads.some_rows(candidate_fails=0.05, seconds=23.0))
+    assert judge(judgement.error_rate, alone).outcome is Outcome.FAIL

@@ -76,6 +76,15 @@ def test_a_real_regression_is_found_in_spite_of_a_cold_start():
     assert {fed(some_rows(seed, cold=4.0, slower=0.3)).ruling for seed in range(5)} == {Ruling.REGRESSION}
 
 
+def test_the_arms_are_compared_by_what_they_needed_and_not_by_how_long_was_waited():
+    """The load generator sent all of the candidate's requests a tenth of a second late; that is not its fault."""
+    rows = some_rows(1)
+    late = rows["arm"] == 0
+    rows["lag"][late] = 100
+    rows["latency"][late] += 100
+    assert fed(rows).ruling is Ruling.PASS
+
+
 def test_one_slow_endpoint_among_several_is_found():
     """One request in five half again as slow hardly moves the median of all."""
     found = [fed(some_rows(seed, slow_endpoint=(2, 1.5))) for seed in range(5)]

@@ -38,6 +38,8 @@ def test_a_probe_speaks_for_its_slot_and_for_no_more() -> None:
     assert one.coverage == pytest.approx(6 / 10)
     assert (one.low, one.high) == (pytest.approx(5 / 10), pytest.approx(9 / 10))
     assert str(one) == "83.33 % of the 60.00 % observed; between 50.00 % and 90.00 %"
+    seen = next(told for told in rolled(story("uuud-?b-uu"), 150).series if told.series == HOME)
+    assert seen.blind_s == 2 * 900
 
 
 def test_nothing_observed_is_no_uptime() -> None:
@@ -50,11 +52,14 @@ def test_nothing_observed_is_no_uptime() -> None:
 def test_degraded_serves_and_is_told_beside_it() -> None:
     one = told("uggd")
     assert (one.uptime, one.degraded_s) == (0.75, 1800)
+    assert (one.maybe_down_s, one.maybe_up_s) == (450 + 450, 450)
+    assert told("ugud").maybe_down_s == 450 + 450, "there is no doubt between up and degraded"
 
 
 def test_announced_maintenance_is_neither_in_uptime_nor_in_the_window() -> None:
     one = told("uummd")
     assert (one.maintenance_s, one.window_s, one.uptime) == (1800, 2700, pytest.approx(2 / 3))
+    assert told("uum").maybe_down_s == 450 + 450, "what follows maintenance or goes before it was not seen"
 
 
 def test_two_rounds_in_one_slot_cover_it_once_and_the_worst_counts() -> None:
@@ -78,6 +83,25 @@ def test_the_environment_is_down_when_a_part_of_it_is() -> None:
     assert one and (one.up_s, one.down_s, one.unknown_s) == (1800, 900, 900)
 
 
+def test_the_environment_is_unknown_when_a_part_of_it_is_and_none_is_down() -> None:
+    records = [
+        *story("u?gm?m"),
+        *story("?duumm", target="other"),
+        *story("dddddd", target="elsewhere", environment="staging"),
+    ]
+    one = figures(WHOLE, [rolled(records, 90)])
+    assert one and (one.up_s, one.degraded_s, one.down_s) == (900, 900, 900)
+    assert (one.unknown_s, one.maintenance_s) == (2 * 900, 900)
+
+
+def test_the_window_begins_with_the_first_slot() -> None:
+    first = rolled(story("uu", begin=minute(60)), 1440)
+    one = figures(HOME, [first])
+    assert one and one.begins == minute(60) and one.coverage == pytest.approx(30 / 1380)
+    second = rolled(story("u", begin=minute(1440 + 60)), 2880, first)
+    assert [told.since for told in second.series if told.series == HOME] == [minute(1440)]
+
+
 def test_a_series_goes_on_unseen_while_no_round_is_made_and_ends_when_rounds_leave_it_out() -> None:
     first = rolled(story("uu"), 1440)
     silent = rolled([], 2880, first)
@@ -88,10 +112,29 @@ def test_a_series_goes_on_unseen_while_no_round_is_made_and_ends_when_rounds_lea
     assert one and one.window_s == 2 * 86_400
 
 
+def test_a_blind_round_leaves_nothing_out() -> None:
+    first = rolled(story("uu"), 1440)
+    blind = [round_record(minute(1450), blind=True), record("u", minute(1450), target="other")]
+    assert HOME in {told.series for told in rolled(blind, 2880, first).series}
+    seeing = [round_record(minute(1450)), record("u", minute(1450), target="other")]
+    assert HOME not in {told.series for told in rolled(seeing, 2880, first).series}
+
+
+def test_a_silence_over_midnight_is_one_all_the_same() -> None:
+    records = story("uu---uu")
+    first = rolled(records[:4], 45)
+    assert rolled(records[4:], 105, first).closed == rolled(records, 105).closed != ()
+    hourly = rolled(story("u", every_s=3600), 30)
+    assert not rolled([], 60, hourly).gaps, "the slot reaches over midnight"
+
+
 def test_missed_rounds_are_listed_but_not_the_slot_under_way() -> None:
     day = rolled(story("u--u-"), 80)
     assert [(g.begins, g.ends, g.slots) for g in day.gaps] == [(minute(15), minute(45), 2), (minute(60), minute(75), 1)]
     assert not rolled(story("u"), 29).gaps
+    assert [gap.begins for gap in rolled([round_record(minute(7))], 30).gaps] == [minute(15)]
+    faster = rolled(story("u-u", every_s=300), 20)
+    assert (faster.every_s, [gap.begins for gap in faster.gaps]) == (300, [minute(5), minute(15)])
 
 
 def test_when_it_changed_is_known_only_between_two_probes() -> None:
@@ -160,6 +203,8 @@ def test_a_span_told_in_two_parts_tells_the_same(words: str, cut: int) -> None:
         assert one.surely[0] <= one.low <= (one.uptime if one.uptime is not None else one.high) <= one.high
     assert whole.missed == first.missed + second.missed
     assert whole.open == second.open
+    assert whole.closed == first.closed + second.closed
+    assert whole.covered_to == second.covered_to
 
 
 @given(st.integers(0, 86_399), st.sampled_from([30, 60, 300, 900, 3600]))

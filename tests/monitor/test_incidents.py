@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ci.config.shape.monitor import Monitor, Watched
 from ci.monitor.facts import Condition, Incident, Kind, Priority, ProbeRecord, Series
-from ci.monitor.figures import responses
+from ci.monitor.figures import Between, responses
 from ci.monitor.incidents import SCHEDULE, SIGHT, Detector
 from ci.monitor.rollup import rounds_of
 from ci.monitor.rules import Rules
@@ -80,6 +80,19 @@ def test_two_rounds_at_once_are_one_observation() -> None:
     twice = [record("d", at), record("d", at + timedelta(seconds=2))]
     assert not detect([*story("u"), *twice]).open
     assert detect([*story("u"), *twice, record("d", minute(37))]).open
+    assert not detect([twice[0], record("u", at + timedelta(seconds=2)), record("d", minute(37))]).open
+
+
+def test_good_in_announced_maintenance_is_good_all_the_same() -> None:
+    mended = [record("u", minute(at), maintenance="announced") for at in (52, 67)]
+    assert [i.good_again for i in detect([*story("udd"), *mended]).closed] == [minute(52)]
+
+
+def test_of_a_long_incident_the_begin_and_the_latest_are_kept() -> None:
+    [incident] = incidents("u" + 20 * "d")
+    assert incident.failures == 20
+    told = [line.split()[1] for line in incident.evidence]
+    assert told == ["00:37:30", "00:52:30", "01:07:30", "04:37:30", "04:52:30", "05:07:30"]
 
 
 def test_flapping_is_one_incident_until_it_is_calm() -> None:
@@ -119,6 +132,10 @@ def test_a_vendors_trouble_is_named_as_the_likely_cause() -> None:
     ]
     detector = detect([*story("udd"), *trouble])
     assert [i.cause for i in detector.open] == ["Vercel: Major outage"]  # and no incident of the vendor's own
+    late = story("u" + "-" * 4 + "dd", kind=Kind.PAGE)
+    over = [*(r.model_copy(update={"outcome": Condition.UP}) for r in trouble), *story("udd")]
+    for innocent in ([*story("udd", kind=Kind.REDIRECT), *trouble], [*late, *trouble[:1]], over):
+        assert [i.cause for i in detect(innocent).open if i.series.target == "home"] == [""]
 
 
 def test_no_round_for_too_long_is_an_incident_when_the_next_one_runs() -> None:
@@ -126,11 +143,17 @@ def test_no_round_for_too_long_is_an_incident_when_the_next_one_runs() -> None:
     [incident] = detector.open
     assert incident.series == SCHEDULE
     assert (incident.good_before, incident.opened_at) == (minute(22.5), minute(82.5))
+    assert incident.condition is Condition.DEGRADED
     assert incident.failures == 3
     assert "3 missed" in incident.evidence[0]
     assert not detect(story("uu--u")).open
     closed = detect(story("uu---uu")).closed
     assert [i.good_again for i in closed] == [minute(82.5)]
+    [again] = detect(story("uu---u---u")).open
+    assert (again.failures, again.opened_at, again.last_failure) == (6, minute(82.5), minute(142.5))
+    assert [i.failures for i in detect(story("uu---uu---uu")).closed] == [3, 3]
+    slower = detect(story("uu---uuuu"), Rules(close_after=3))
+    assert [i.closed_at for i in slower.closed] == [minute(112.5)]
 
 
 def test_what_is_watched_no_more_has_no_open_incident() -> None:
@@ -146,6 +169,19 @@ def test_what_is_watched_no_more_has_no_open_incident() -> None:
 def test_what_no_user_meets_may_be_unseen_for_a_day() -> None:
     days = [detect(story("u" + slots * "?", kind=Kind.CERTIFICATE)).open for slots in (95, 98)]
     assert [[i.priority for i in told] for told in days] == [[], [Priority.P3]]
+
+
+def test_how_fast_people_were_told_and_it_was_mended() -> None:
+    [closed], [going_on], [never_well] = (incidents(words) for words in ("uudduu", "udd", "dduu"))
+    told = responses([closed, going_on])[0]
+    assert (told.priority, told.incidents, told.open) == (Priority.P0, 2, 1)
+    assert (told.detect, told.recover) == (Between(low_s=900, high_s=1800), Between(low_s=900, high_s=2700))
+    told = responses([closed, never_well])[0]
+    assert told.detect and told.recover
+    assert (told.detect.high_s, told.recover.high_s) == (None, None), "nobody knows when it began"
+    [unseen] = incidents("u????")
+    [own] = detect(story("uu---u")).open
+    assert [told.incidents for told in responses([unseen, own])] == [0, 0, 0, 0]
 
 
 def test_blindness_is_the_monitors_own_incident() -> None:

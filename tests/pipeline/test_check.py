@@ -1,13 +1,15 @@
 import asyncio
 import ssl
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import trustme
+from aiohttp import web
 
 from ci import pipeline
 from ci.model import Decision, ErrorKind, Outcome, StageReport, Verdict
-from tests.runs import run_on
+from tests.runs import passed, report, run_on
 from tests.servers import Handler, answers, hang, serving
 
 HEADERS = {
@@ -23,6 +25,7 @@ Checked = tuple[dict[str, StageReport], Verdict]
 async def checked(tmp_path: Path, routes: dict[str, Handler], *stages: str, **config: object) -> Checked:
     async with serving(routes) as url:
         run = run_on(url, tmp_path, **{**SMALL, **config})
+        run.store.write_report(report(passed("stale/report"), stage="stale"))  # an earlier run has left it here
         reports, verdict = await pipeline.check(run, stages)
     assert run.store.verdict() == verdict, "what is returned is what is on disk"
     assert {report.stage for report in run.store.reports()} == {report.stage for report in reports}
@@ -94,6 +97,29 @@ async def test_an_interruption_keeps_what_is_known(tmp_path: Path) -> None:
     assert verdict.decision is Decision.HOLD
     assert any("interrupted" in reason.message for reason in verdict.reasons)
     assert {report.stage for report in run.store.reports()} == {"preflight", "security"}
+
+
+async def test_an_interruption_before_the_second_look_leaves_no_go(tmp_path: Path) -> None:
+    looks, again = 0, asyncio.Event()
+
+    async def health(request: web.Request) -> web.Response:
+        nonlocal looks
+        looks += 1
+        if request.headers.get("cache-control") == "no-cache" and looks > 1:
+            again.set()
+            await asyncio.Event().wait()
+        return web.json_response({"commit": "a" * 40})
+
+    async with serving({"/api/health": health, "*": answers("hi", headers=HEADERS)}) as url:
+        made = run_on(url, tmp_path, target={"identity": {"json": "commit"}}, **SMALL)
+        task = asyncio.create_task(pipeline.check(replace(made, part="live"), ["security"]))
+        await again.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    reasons = {reason.check_id: reason.message for reason in made.store.verdict().reasons}
+    assert "not looked at again" in reasons["preflight/identity-held"]
+    assert made.store.reports()[0].stage == "preflight"
 
 
 async def test_every_check_has_a_place_in_the_catalogue() -> None:

@@ -194,6 +194,26 @@ Histories.TestCase.settings = settings(max_examples=60, stateful_step_count=40, 
 TestHistories = Histories.TestCase
 
 
+def test_a_canary_that_became_production_stays_it_when_its_rolling_release_is_aborted() -> None:
+    project = Project(id="prj_1", name="demo", account_id="team_1")
+    project.aliases.add(DOMAINS[0])
+    first, canary = (
+        Deployment(id=f"dpl_{n}", url=f"{n}.test", name="demo", target="production", created_at=n, auto_assign=n == 0)
+        for n in range(2)
+    )
+    for item in (first, canary):
+        project.create(item)
+        project.build_succeeded(item, 1.0)
+    project.start_rolling_release(canary, 2.0, (10, 100))
+    project.change_at_once(JobType.PROMOTE, canary, 3.0)
+    project.request_rollback(canary, 4.0)
+    assert project.current_id == canary.id
+    assert canary.has_served
+    project.start_rolling_release(first, 5.0, (10, 100))
+    project.request_rollback(canary, 6.0)
+    assert first.has_served, "it served before it was a canary"
+
+
 def test_what_is_about_to_serve_production_is_not_deleted() -> None:
     project = Project(id="prj_1", name="demo", account_id="team_1")
     project.aliases.add(DOMAINS[0])

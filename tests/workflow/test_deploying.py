@@ -12,13 +12,18 @@ import pytest
 
 from ci.deploy.release import adopt
 from ci.deploy.release import promote as promote_alone
+from ci.engine.evidence import EvidenceStore
+from ci.engine.run import Run
 from ci.errors import CannotRun, ConfigError
-from ci.model import Decision, ReleaseEnd, Subject
+from ci.model import Decision, Release, ReleaseEnd, Subject
+from ci.pipeline import releasing
 from ci.rehearsal.deployments import Source
+from ci.rehearsal.faults import Fault
 from ci.workflow.deploying import deploy, point_staging
 from ci.workflow.promoting import promote_or_resume
 from ci.workflow.routes import Target
 from tests.deploy.world import COMMITS, KilledError, World, go
+from tests.runs import run_on
 from tests.workflow.conftest import run_in
 
 CLI = (sys.executable, str(Path(__file__).parents[1] / "deploy" / "fake_cli.py"))
@@ -118,10 +123,23 @@ async def preview_verdict(world: World, name: str) -> None:
     world.store.write_verdict(go(subject))
 
 
+async def test_staging_that_does_not_come_true_is_no_success(world: World) -> None:
+    run = run_in(world, staging=world.standin.staging_url)
+    first = await preview(world)
+    await point_staging(run, first)
+    second = await preview(world, "second", "2" * 40)
+    world.standin.faults.add(Fault(operation="assign_alias", status=200))
+    with pytest.raises(CannotRun, match=f"points at {first}"):
+        await point_staging(run, second)
+    world.applications.dead.add("2" * 40)
+    with pytest.raises(CannotRun, match=f"was pointed at {second}, but"):
+        await point_staging(run, second)
+
+
 async def test_staging_is_no_way_around_promotion(world: World) -> None:
-    run = run_in(world, staging=world.standin.production_url)
-    with pytest.raises(ConfigError, match="domain of production"):
-        await point_staging(run, await preview(world))
+    for url in (world.standin.production_url, world.standin.production_url.replace("app.", "App.")):
+        with pytest.raises(ConfigError, match="domain of production"):
+            await point_staging(run_in(world, staging=url), await preview(world))
     assert world.writes == []
 
 
@@ -172,6 +190,41 @@ async def test_a_promotion_that_is_history_is_left_alone(world: World) -> None:
 
 
 # -- attempts
+
+
+@pytest.mark.parametrize(
+    ("left", "end", "calls"),
+    [
+        (None, None, ["promote"]),
+        ("other", ReleaseEnd.PROMOTED, ["promote"]),
+        ("candidate", ReleaseEnd.PROMOTED, ["reconcile", "promote"]),
+        ("candidate", ReleaseEnd.HOLD, ["reconcile", "promote"]),
+        ("candidate", ReleaseEnd.ROLLED_BACK, ["reconcile"]),
+        ("candidate", ReleaseEnd.ROLLBACK_FAILED, ["reconcile"]),
+    ],
+)
+async def test_only_the_journal_of_this_deployment_is_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: str | None, end: ReleaseEnd | None, calls: list[str]
+) -> None:
+    run, called = run_on("https://app.example.com", tmp_path / "evidence"), []
+    journal = EvidenceStore(tmp_path / "journal", run.store.redact)
+    earlier = Release(project_id="prj_1", candidate=Subject(url="u", deployment_id=left))
+    if left:
+        journal.write_release(earlier)
+
+    async def reconcile(run: Run) -> Release:
+        called.append("reconcile")
+        assert run.store.release() == earlier
+        return earlier.model_copy(update={"end": end})
+
+    async def promote(run: Run, deployment_id: str) -> Release:
+        called.append("promote")
+        return earlier
+
+    monkeypatch.setattr(releasing, "reconcile", reconcile)
+    monkeypatch.setattr(releasing, "promote", promote)
+    await promote_or_resume(run, "candidate", journal.folder)
+    assert called == calls
 
 
 async def test_an_interrupted_attempt_is_finished_by_the_next(world: World, tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ci.deploy.transitions import EXIT_CODES
 from ci.errors import CannotRun
+from ci.model import ReleaseEnd
 from ci.workflow.enforcing import enforce, results
 from ci.workflow.routes import JOBS, Route
 
@@ -54,11 +56,22 @@ def test_a_gate_without_go_is_not(verdict: str | None, code: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("end", "code"), [("ROLLED_BACK", 20), ("ROLLBACK_FAILED", 21), ("SUPERSEDED", 3), ("HOLD", 3), ("nonsense", 1)]
+    ("end", "code"),
+    [*((end, code) for end, code in EXIT_CODES.items() if code and end is not ReleaseEnd.NO_GO), ("nonsense", 1)],
 )
 def test_how_a_release_ended_is_said(end: str, code: int) -> None:
     ruling = enforce(needs(Route.PRODUCTION, production={"result": "failure", "outputs": {"end": end}}))
     assert ruling.code == code
+    if end in set(ReleaseEnd):
+        green = enforce(needs(Route.PRODUCTION, production={"result": "success", "outputs": {"end": end}}))
+        assert green.code == code
+
+
+@pytest.mark.parametrize(("route", "jobs"), [("production", "[]"), ("production", '["tests"]'), ("x", "[]")])
+def test_a_plan_that_demands_less_than_its_route(route: str, jobs: str) -> None:
+    ruling = enforce(needs(Route.OURS, plan={"outputs": {"route": route, "jobs": jobs}}))
+    assert ruling.code == 3
+    assert "nobody knows what had to run" in ruling.problems[0]
 
 
 def test_a_planned_job_that_is_not_there() -> None:
@@ -85,6 +98,7 @@ def test_results_that_cannot_be_read(text: str) -> None:
 
 
 def test_a_plan_without_jobs_demands_something_all_the_same() -> None:
+    assert enforce("{}").code == 3
     with pytest.raises(CannotRun, match="names no jobs"):
         enforce(needs(Route.CODE, plan={"outputs": {}}))
     assert enforce(needs(Route.CODE, plan={"result": "failure", "outputs": None})).code == 3

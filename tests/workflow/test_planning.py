@@ -10,7 +10,7 @@ import pytest
 
 from ci.config import Config
 from ci.errors import CannotRun, ConfigError
-from ci.rehearsal.deployments import Source
+from ci.rehearsal.deployments import ReadyState, Source
 from ci.workflow import planning
 from ci.workflow.routes import Plan, Route
 from tests.deploy.world import COMMITS, World
@@ -53,7 +53,9 @@ async def test_a_preview_is_spared_the_load(world: World, occur: Occur) -> None:
     made = await plan(world, occur, "pull_request", pull_request(), gate=gate)
     assert made.stages == ("smoke", "security")
     made = await plan(world, occur, "push", push("main"), gate=gate)
-    assert made.stages == ()
+    assert (made.environment, made.stages) == ("production", ())
+    made = await plan(world, occur, "push", push("develop"), gate=gate)
+    assert (made.environment, made.stages) == ("staging", ())
 
 
 @pytest.mark.parametrize(
@@ -78,6 +80,23 @@ async def test_what_this_pipeline_promoted_is_left_to_it(world: World, occur: Oc
     event = told(world, "ours", "promoted")
     made = await plan(world, occur, "repository_dispatch", event)
     assert (made.route, made.jobs) == (Route.OURS, ())
+    made = await plan(world, occur, "repository_dispatch", told(world, "ours"))
+    assert made.route is Route.READY, "what was staged here is judged like any other"
+    made = await plan(world, occur, "repository_dispatch", told(world, "candidate", "promoted"))
+    assert made.route is Route.VERIFY
+
+
+async def test_what_is_not_built_is_not_judged(world: World, occur: Occur) -> None:
+    world.named["candidate"].ready_state = ReadyState.BUILDING
+    with pytest.raises(CannotRun, match="not READY"):
+        await plan(world, occur, "repository_dispatch", told(world, "candidate"))
+
+
+async def test_without_a_token_there_is_a_rehearsal(world: World, occur: Occur) -> None:
+    del world.environ["VERCEL_TOKEN"]
+    assert (await plan(world, occur, "push", push())).route is Route.REHEARSAL
+    del world.environ["VERCEL_PROJECT_ID"]
+    assert (await plan(world, occur, "push", push())).route is Route.REHEARSAL
 
 
 async def test_a_deployment_named_by_hand(world: World, occur: Occur) -> None:

@@ -61,6 +61,13 @@ def test_what_is_handed_on() -> None:
     assert (plan.commit, plan.since, plan.target) == (SHA, "", "production")
     plan = decide(parse_event("repository_dispatch", vercel_event(environment="Preview")), BY_VERCEL)
     assert (plan.environment, plan.target, plan.deployment) == ("preview", "preview", ID)
+    plan = decide(parse_event("repository_dispatch", vercel_event(environment="Production")), BY_VERCEL)
+    assert (plan.environment, plan.target, plan.commit) == ("production", "production", SHA)
+    plan = decide(parse_event("workflow_dispatch", by_hand("rollback", deployment=ID)), LINKED)
+    assert plan.deployment == ID
+    site, before = "https://app.example.com", "https://before.example.com"
+    plan = decide(parse_event("workflow_dispatch", by_hand("gate", url=site, baseline=before)), LINKED)
+    assert (plan.url, plan.baseline, plan.deployment) == (site, before, "")
 
 
 def test_a_fork_says_what_was_left_out_and_never_deploys() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from tests.servers import serving
 from tests.workflow.conftest import ID, SHA
 
 SUBJECT = Subject(url="https://shop-1.vercel.app", commit=SHA, deployment_id=ID)
+HOUR = timedelta(hours=1)
 RESULTS = {"plan": "success", "tests": "failure", "code": "success"}
 
 
@@ -72,17 +74,24 @@ def told(route: str = "ready", environment: str = "production") -> TellInputs:
 
 async def test_go_opens_the_domain(hub: Hub, store: EvidenceStore) -> None:
     store.write_verdict(go(SUBJECT))
-    await tell(told(), RESULTS, store, hub.environ, Silence())
+    await tell(told(), RESULTS, store, hub.environ, Silence(), max_age=HOUR)
     assert [(status["context"], status["state"]) for status in hub.statuses] == [("gonogo/production", "success")]
 
 
 async def test_one_comment_with_the_other_jobs_in_a_line(hub: Hub, store: EvidenceStore) -> None:
     store.write_verdict(go(SUBJECT, partial=True))
     for _ in range(2):
-        await tell(told("preview", "preview"), RESULTS, store, hub.environ, Silence())
+        await tell(told("preview", "preview"), RESULTS, store, hub.environ, Silence(), max_age=HOUR)
     (comment,) = hub.comments
     assert "GO" in comment["body"]
+    assert {status["state"] for status in hub.statuses} == {"success"}, "a part will do for a preview"
     assert "tests **failure** · code **success**" in comment["body"]
+
+
+async def test_what_has_no_pull_request_gets_no_comment(hub: Hub, store: EvidenceStore) -> None:
+    store.write_verdict(go(SUBJECT))
+    await tell(told("production"), RESULTS, store, hub.environ, Silence(), max_age=HOUR)
+    assert (len(hub.statuses), hub.comments) == (1, [])
 
 
 def hold() -> dict[str, Any]:
@@ -97,6 +106,7 @@ def hold() -> dict[str, Any]:
         (SUBJECT.model_copy(update={"commit": "c" * 40}), {}),
         (SUBJECT.model_copy(update={"commit": None}), {}),
         (SUBJECT, {"partial": True}),
+        (SUBJECT, {"evidence_from": datetime.now(UTC) - timedelta(hours=2)}),
         (SUBJECT, hold()),
         (None, {}),
     ],
@@ -106,20 +116,23 @@ async def test_everything_else_holds_it(
 ) -> None:
     if subject:
         store.write_verdict(go(subject, **changes))
-    made = await tell(told(), RESULTS, store, hub.environ, Silence())
+    made = await tell(told(), RESULTS, store, hub.environ, Silence(), max_age=HOUR)
     assert made.decision is Decision.HOLD
     assert [status["state"] for status in hub.statuses] == ["error"]
 
 
-def test_a_damaged_verdict_is_none(store: EvidenceStore) -> None:
+def test_a_damaged_verdict_is_none_nor_is_one_of_an_unnamed_commit(store: EvidenceStore) -> None:
     store.write_text("verdict.json", '{"decision": "GO"')
-    assert verdict_about(told(), store).decision is Decision.HOLD
+    assert verdict_about(told(), store, HOUR).decision is Decision.HOLD
+    store.write_verdict(go(SUBJECT))
+    nameless = TellInputs(route="ready", environment="production", deployment=ID)
+    assert verdict_about(nameless, store, HOUR).decision is Decision.HOLD
 
 
 async def test_a_status_that_does_not_arrive_is_no_success(hub: Hub, store: EvidenceStore) -> None:
     store.write_verdict(go(SUBJECT))
     hub.refuses = True
     with pytest.raises(CannotRun, match="was not published"):
-        await tell(told(), RESULTS, store, hub.environ, Silence())
+        await tell(told(), RESULTS, store, hub.environ, Silence(), max_age=HOUR)
     with pytest.raises(ConfigError, match="GITHUB_TOKEN"):
-        await tell(told(), RESULTS, store, {}, Silence())
+        await tell(told(), RESULTS, store, {}, Silence(), max_age=HOUR)

@@ -14,7 +14,7 @@ from tests.workflows.playing import Player
 from tests.workflows.scenarios import SCENARIOS
 
 FILE = ".github/workflows/ci-cd.yml"
-ALL_WELL = '{"plan": {"result": "success", "outputs": {"route": "gate", "jobs": "[]"}}}'
+ALL_WELL = '{"plan": {"result": "success", "outputs": {"route": "ours", "jobs": "[]"}}}'
 
 
 BROKEN = {

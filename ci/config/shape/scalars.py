@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
@@ -39,9 +39,25 @@ def site(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError(f"{value!r} is not a URL: write it with its scheme, as in https://app.example.com")
+    _ = _port(parts, value)
     if parts.username or parts.password:
         raise ValueError("a URL here must not hold a user name or password")
     return value.rstrip("/")
+
+
+def _port(parts: SplitResult, value: str) -> int | None:
+    try:
+        return parts.port
+    except ValueError:
+        raise ValueError(f"{value!r} has a port that there is not: wanted a number up to 65535") from None
+
+
+def place(value: str) -> str:
+    """A site below which paths are asked for. Raises ValueError when something follows its path."""
+    made = site(value)
+    if any(mark in made for mark in "?#") or any(letter.isspace() for letter in made):
+        raise ValueError(f"{value!r} must end with its host or path: leave out what follows a `?` or `#`, and spaces")
+    return made
 
 
 def _path(value: str) -> str:
@@ -70,6 +86,9 @@ Duration = Annotated[
 
 
 Site = Annotated[str, AfterValidator(site), Field(json_schema_extra={"format": "uri"})]
+
+
+Place = Annotated[str, AfterValidator(place), Field(json_schema_extra={"format": "uri"})]
 
 
 Path = Annotated[str, AfterValidator(_path), Field(json_schema_extra={"pattern": "^/"})]

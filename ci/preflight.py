@@ -9,12 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from urllib.parse import urljoin
 
 import httpx
 
 from ci.engine.identity import Served, mismatch, served_by
 from ci.engine.run import Run
 from ci.engine.runner import errored, explain
+from ci.engine.walls import login_elsewhere, password_wanted
 from ci.errors import CannotRun
 from ci.model import CheckError, CheckResult, CheckSpec, ErrorKind, Evidence, Outcome, Severity, StageReport, Subject
 
@@ -57,10 +59,11 @@ async def before(run: Run) -> tuple[Subject, tuple[CheckResult, ...]]:
     Returns the subject, completed by what the target says of itself, and the results so far.
     """
     identity = run.config.target.identity
-    path = identity.path if identity else "/"
+    path = identity.path if identity else next(iter(run.config.smoke.pages), "/")
     started = time.perf_counter()
     try:
         answer, attempts = await _ask(run, path)
+        _refuse_wall(answer)
     except Exception as error:
         why = explain(error)
         wait = time.perf_counter() - started
@@ -113,6 +116,23 @@ async def _ask(run: Run, path: str) -> tuple[httpx.Response, int]:
     async with run.http.async_client(timeout_s=run.config.target.timeout.total_seconds(), fresh=True) as client:
         answer = await client.get(run.url + path, headers={"cache-control": "no-cache"})
         return answer, 1 + client.retries
+
+
+def _refuse_wall(answer: httpx.Response) -> None:
+    location = urljoin(str(answer.url), answer.headers["location"]) if answer.has_redirect_location else None
+    if there := login_elsewhere(location):
+        raise CannotRun(
+            ErrorKind.LOGIN_WALL,
+            f"{answer.url} leads to a login at {there} in the application's place; let the checks pass it, or name a "
+            "public page first in smoke.pages",
+        )
+    challenge = password_wanted(answer.status_code, answer.headers)
+    if challenge and challenge.lower().startswith("basic"):
+        raise CannotRun(
+            ErrorKind.LOGIN_WALL,
+            f"{answer.url} answers 401 (WWW-Authenticate: {challenge}), so a password protection answered in the "
+            "application's place; let the checks pass it, or name a public page first in smoke.pages",
+        )
 
 
 def _identify(answer: httpx.Response, run: Run, spec: CheckSpec) -> tuple[CheckResult, Served | None]:

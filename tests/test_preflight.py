@@ -83,6 +83,24 @@ def test_a_dotted_path_leads_through_lists() -> None:
         assert dotted(data, nowhere) is None
 
 
+@pytest.mark.parametrize(
+    ("handler", "words"),
+    [
+        (answers("", status=302, headers={"location": "https://acme.okta.com/login"}), "acme.okta.com"),
+        (answers("no", status=401, headers={"www-authenticate": 'Basic realm="staging"'}), "Basic"),
+    ],
+)
+async def test_a_wall_in_front_is_not_the_application(tmp_path: Path, handler: Handler, words: str) -> None:
+    _, results = await before(handler, tmp_path, identity=None)
+    assert kind(results["reachable"]) is ErrorKind.LOGIN_WALL
+    assert words in str(results["reachable"].error)
+
+
+async def test_an_application_that_wants_a_token_is_no_wall(tmp_path: Path) -> None:
+    _, results = await before(answers(status=401, headers={"www-authenticate": "Bearer"}), tmp_path, identity=None)
+    assert results["reachable"].outcome is Outcome.PASS
+
+
 async def test_by_a_header(tmp_path: Path) -> None:
     identity = {"path": "/", "header": "x-commit"}
     subject, _ = await before(answers(headers={"x-commit": COMMIT}), tmp_path, identity=identity)

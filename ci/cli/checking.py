@@ -130,12 +130,12 @@ def known_stages(stages: Sequence[str], known: Sequence[str]) -> None:
 
 
 def site_of(url: str) -> str:
-    """The address without a path. Raises ConfigError when it is none."""
-    from ci.config.shape.scalars import site
+    """The address of a target, which paths are added to. Raises ConfigError when it is none."""
+    from ci.config.shape.scalars import place
     from ci.errors import ConfigError
 
     try:
-        return site(url)
+        return place(url)
     except ValueError as error:
         raise ConfigError(str(error)) from None
 

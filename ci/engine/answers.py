@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
+
+
+def is_usable(location: str) -> bool:
+    """Whether httpx can make a request of a redirect's address, which it does even when nobody follows."""
+    try:
+        url = httpx.URL(location)
+        if url.scheme and not url.host:
+            url.copy_with(host="localhost")
+        urlsplit(location)
+    except (httpx.InvalidURL, ValueError):
+        return False
+    return True
 
 
 def came_from_cache(response: httpx.Response) -> str | None:

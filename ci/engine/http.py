@@ -14,9 +14,12 @@ import httpx
 import stamina
 
 from ci import __version__
-from ci.engine.bodies import AsyncCapped, Capped
+from ci.engine.answers import is_usable
+from ci.engine.bodies import ACCEPTED, AsyncCapped, Capped, coding_to_watch
+from ci.engine.inert import one_line
 from ci.engine.redaction import in_a_header
 from ci.engine.trusted import AUDIENCE_VARIABLE, TrustedToken
+from ci.engine.walls import may_be_wall, shows_wall
 from ci.errors import CannotRun
 from ci.model import ErrorKind
 
@@ -121,17 +124,11 @@ class _Guard:
                 f"{url} limits our requests: 429{wait}; the checks stop rather than press on",
             )
         location = response.headers.get("location", "")
+        if response.has_redirect_location and not is_usable(location):
+            told = one_line(location, 100)
+            raise CannotRun(ErrorKind.BAD_OUTPUT, f"{url} redirects to `{told}`, which is no usable address")
         to_vercel = urlsplit(location)
         if response.is_redirect and to_vercel.hostname == "vercel.com" and to_vercel.path.startswith("/sso-api"):
-            raise login_wall(url)
-
-    @staticmethod
-    def may_be_wall(response: httpx.Response) -> bool:
-        return response.status_code == 401 and "html" in response.headers.get("content-type", "")
-
-    @staticmethod
-    def check_wall(response: httpx.Response, url: httpx.URL) -> None:
-        if "_vercel_sso_nonce" in response.headers.get("set-cookie", "") or b"_vercel_sso_nonce" in response.content:
             raise login_wall(url)
 
 
@@ -156,10 +153,12 @@ class _Transport(httpx.BaseTransport):
                 response = self._inner.handle_request(self._guard.before(request))
         self._guard.after(response, request.url)
         assert isinstance(response.stream, httpx.SyncByteStream)
-        response.stream = Capped(response.stream, request.url)
-        if self._guard.may_be_wall(response):
-            response.read()
-            self._guard.check_wall(response, request.url)
+        response.stream = Capped(response.stream, coding_to_watch(request, response), request.url)
+        if may_be_wall(response):
+            body = b"".join(response.stream)
+            response.stream = httpx.ByteStream(body)
+            if shows_wall(response, body):
+                raise login_wall(request.url)
         return response
 
     def close(self) -> None:
@@ -178,10 +177,12 @@ class _AsyncTransport(httpx.AsyncBaseTransport):
                 response = await self._inner.handle_async_request(await self._guard.before_async(request))
         self._guard.after(response, request.url)
         assert isinstance(response.stream, httpx.AsyncByteStream)
-        response.stream = AsyncCapped(response.stream, request.url)
-        if self._guard.may_be_wall(response):
-            await response.aread()
-            self._guard.check_wall(response, request.url)
+        response.stream = AsyncCapped(response.stream, coding_to_watch(request, response), request.url)
+        if may_be_wall(response):
+            body = b"".join([part async for part in response.stream])
+            response.stream = httpx.ByteStream(body)
+            if shows_wall(response, body):
+                raise login_wall(request.url)
         return response
 
     async def aclose(self) -> None:
@@ -278,7 +279,7 @@ class HttpFactory:
         return {
             "base_url": self.target,
             "timeout": httpx.Timeout(timeout_s),
-            "headers": {"user-agent": USER_AGENT},
+            "headers": {"user-agent": USER_AGENT, "accept-encoding": ACCEPTED},
             "follow_redirects": False,
             "trust_env": False,
         }

@@ -16,7 +16,10 @@ _ANYWHERE = (
     ("a PHP error", r"(?:Fatal error|Parse error)(?:</b>)?:.{0,300}\bin (?:<b>)?/[\w./-]{1,300}"),
     ("a Ruby stack trace", r"\.rb:\d{1,7}:in [`']"),
     ("a Go stack trace", r"goroutine \d{1,9} \[running\]"),
-    ("a framework's debug page", r"Werkzeug Debugger|You're seeing this error because you have <code>DEBUG = True"),
+    (
+        "a framework's debug page",
+        r"Werkzeug Debugger|You.{1,6}re seeing this error because you have <code>DEBUG = True",
+    ),
     (
         "an SQL error",
         r"SQLSTATE\[|psycopg\d?\.errors|ORA-\d{5}:|near \"[^\"]{0,40}\": syntax error|syntax error at or near",
@@ -33,6 +36,15 @@ _IN_ERRORS = (
     ("a PHP error", r"(?:Warning|Notice)(?:</b>)?:.{0,300}\bin (?:<b>)?/[\w./-]{1,300}"),
     ("a framework's debug page", r"DEBUG = True|django\.core\.|Whoops, looks like something|Illuminate\\"),
     ("a path on the server", r"(?<![\w/.:-])/(?:srv/\w{1,50}|root)/[\w.@-]|/(?:node_modules|site-packages)/[\w@.-]"),
+    (
+        "a path on the server",
+        r"(?<![\w/.:-])/(?:app|opt|srv|code|workspace|usr/src|home)/[\w./@-]{1,200}\.(?:py|rb|go|java|kt|cs)\b",
+    ),
+    (
+        "an exception's name",
+        r"\b(?:Key|Value|Type|Attribute|Index|Name|Import|ModuleNotFound|FileNotFound|ZeroDivision|Overflow|Recursion"
+        r"|UnicodeDecode|UnicodeEncode|JSONDecode|Integrity|Programming|Data|Reference|Range|Syntax)Error: \S",
+    ),
     ("an SQL error", r"(?i)OperationalError|ORA-\d{5}|SQLSTATE|syntax error at or near"),
 )
 """What an article may well speak of, but no error answer."""

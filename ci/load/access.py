@@ -16,6 +16,7 @@ from pydantic import Field, TypeAdapter
 from ci.config.shape.smoke import Login
 from ci.engine.http import HttpFactory, origin
 from ci.engine.identity import dotted
+from ci.engine.signing_in import login_form, login_request, of_own_site
 from ci.errors import CannotRun
 from ci.load.plan import Endpoint, Plan
 from ci.load.recording import Arm
@@ -96,13 +97,18 @@ async def gain(plan: Plan, http: HttpFactory, login: Login | None, environ: Mapp
 
 
 async def _signed_in(access: Access, arm: Arm, http: HttpFactory, login: Login, environ: Mapping[str, str]) -> Access:
-    form = {
-        login.username_field: _value_of(login.username, environ),
-        login.password_field: _value_of(login.password, environ),
-    }
+    username, password = _value_of(login.username, environ), _value_of(login.password, environ)
+    before: dict[str, str] = {}
+    source = None
     async with http.async_client() as client:
         try:
-            response = await client.post(login.path, json=form)
+            if login.form and login.page:
+                page = await client.get(login.page)
+                before = {cookie.name: cookie.value or "" for cookie in page.cookies.jar}
+                source = page.text
+            client.cookies.clear()  # the login says itself which cookies go along
+            sent = login_request(login, username, password, url=http.target, cookies=before, page=source)
+            response = await client.post(login.path, headers=sent.headers, content=sent.content)
         except httpx.HTTPError as error:
             raise CannotRun(
                 ErrorKind.UNREACHABLE,
@@ -114,17 +120,23 @@ async def _signed_in(access: Access, arm: Arm, http: HttpFactory, login: Login, 
     except ValueError:
         answer = None
     token = dotted(answer, login.token) if login.token else None
-    csrf = dotted(answer, login.csrf.field) if login.csrf else None
-    cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in response.cookies.jar)
+    held = {**before, **{cookie.name: cookie.value or "" for cookie in response.cookies.jar}}
+    csrf = (
+        (held.get(login.csrf.cookie) if login.csrf.cookie else dotted(answer, login.csrf.field)) if login.csrf else None
+    )
+    cookies = "; ".join(f"{name}={value}" for name, value in held.items())
     session = {"cookie": cookies} if cookies else {"authorization": f"Bearer {token}"} if token else {}
-    if response.is_error or not session:
+    again = login.form and login_form(response.text).asks_password
+    if response.is_error or not session or again:
+        how = "the form again" if again else f"{'without' if not session else 'with'} a cookie or token"
         raise CannotRun(
             ErrorKind.MISCONFIGURED,
-            f"the load could not sign in to the {arm.words}: {http.target}{login.path} answered {response.status_code} "
-            f"{'without' if not session else 'with'} a cookie or token; see smoke.login, and the check smoke/login",
+            f"the load could not sign in to the {arm.words}: {http.target}{login.path} answered "
+            f"{response.status_code}, {how}; see smoke.login, and the check smoke/login",
         )
+    changing = {login.csrf.header: csrf} if login.csrf and csrf else {}
     return access.model_copy(
-        update={"session": session, "csrf": {login.csrf.header: csrf} if login.csrf and csrf and cookies else {}}
+        update={"session": session, "csrf": {**changing, **of_own_site(http.target)} if cookies else {}}
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ci.engine.check import check
 from ci.errors import NotApplicable
@@ -13,7 +13,10 @@ from ci.security.answer import Answer
 from ci.security.judging import Judged, seen, wrong
 from ci.security.setcookie import SetCookie, cookies_of
 from ci.security.surface import fetch_surface
-from ci.security.visit import Visit
+from ci.security.visit import Visit, gather
+
+MOST_COOKIES = 6
+"""Cookies of a login that are tried for opening the session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class Jar:
     answers: tuple[Answer, ...]
     session_names: frozenset[str]
     """Cookies that open a session, by their configured name."""
+    proven: frozenset[str]
+    """Cookies without which the login's session does not open, whatever their names are."""
     max_session_age_s: float
     user: User | None
     planted: Planted | None
@@ -49,7 +54,9 @@ class Jar:
         return tuple(found.values())
 
     def opens_session(self, cookie: SetCookie) -> bool:
-        return cookie.name in self.session_names or (not self.session_names and cookie.opens_session)
+        if self.session_names:
+            return cookie.name in self.session_names
+        return cookie.name in self.proven or cookie.opens_session
 
     @property
     def sessions(self) -> tuple[tuple[Answer, SetCookie], ...]:
@@ -64,12 +71,28 @@ async def collect_cookies(visit: Visit) -> Jar:
     jar = Jar(
         answers=(*surface.everything, *([user.answer] if user else [])),
         session_names=frozenset(config.security.session_cookies),
+        proven=await _prove(visit, user) if user else frozenset(),
         max_session_age_s=config.security.max_session_age.total_seconds(),
         user=user,
         planted=None,
     )
     planted = await _plant(visit, user, jar) if user else None
-    return Jar(jar.answers, jar.session_names, jar.max_session_age_s, user, planted)
+    return replace(jar, planted=planted)
+
+
+async def _prove(visit: Visit, user: User) -> frozenset[str]:
+    """Leave out one cookie after the other: without the one that opens the session the user is a stranger."""
+    held = user.jar
+    if not held or not (await visit.get(user.login.whoami, headers=user.cookie)).succeeded:
+        return frozenset()
+
+    async def closes(name: str) -> bool:
+        rest = "; ".join(f"{other}={value}" for other, value in held.items() if other != name)
+        return not (await visit.get(user.login.whoami, headers={"cookie": rest} if rest else {})).succeeded
+
+    names = tuple(held)[:MOST_COOKIES]
+    found = await gather(closes(name) for name in names)
+    return frozenset(name for name, needed in zip(names, found, strict=True) if needed)
 
 
 async def _plant(visit: Visit, user: User, jar: Jar) -> Planted | None:
@@ -80,7 +103,7 @@ async def _plant(visit: Visit, user: User, jar: Jar) -> Planted | None:
     name = names[0]
     before = [cookie.value for answer, cookie in jar.cookies if answer is not user.answer and cookie.name == name]
     value = before[0] if before else secrets.token_urlsafe(32)
-    answer = await visit.known.account.log_in_with(visit, f"{name}={value}")
+    answer = await visit.known.account.log_in_with(visit, name, value)
     after = await visit.get(user.login.whoami, headers={"cookie": f"{name}={value}"})
     return Planted(name, value, answer, after.succeeded)
 

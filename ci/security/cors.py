@@ -10,7 +10,7 @@ from ci.errors import NotApplicable
 from ci.model import CheckSpec, Severity
 from ci.security.answer import Answer
 from ci.security.judging import Judged, seen, wrong
-from ci.security.surface import FOREIGN_ORIGIN
+from ci.security.surface import FOREIGN_HOST, FOREIGN_ORIGIN
 from ci.security.visit import Visit, gather
 
 MOST_PATHS = 5
@@ -46,7 +46,7 @@ class Shared:
 
 
 async def ask_from_elsewhere(visit: Visit) -> tuple[Shared, ...]:
-    """Ask the API as scripts of other sites would, whose names look like the target's, or are none."""
+    """Ask the API as scripts of other sites would, whose names look like the target's or production's, or are none."""
     smoke = visit.run.config.smoke
     protected = {*smoke.protected_api, *([smoke.login.whoami] if smoke.login else [])}
     public = [request.path for request in smoke.api if request.method == "GET" and not request.login]
@@ -55,8 +55,9 @@ async def ask_from_elsewhere(visit: Visit) -> tuple[Shared, ...]:
     paths = (*sorted(protected), *public, *health)[:MOST_PATHS]
     if not paths:
         raise NotApplicable("no endpoint is configured: list them under smoke.api or smoke.protected_api")
-    host = urlsplit(visit.url).hostname or ""
-    origins = (FOREIGN_ORIGIN, "null", f"https://{host}.gonogo.invalid", f"https://gonogo{host}")
+    hosts = dict.fromkeys(urlsplit(url).hostname or "" for url in (visit.url, visit.run.config.target.production))
+    lookalikes = [alike for host in hosts for alike in (f"https://{host}.{FOREIGN_HOST}", f"https://gonogo{host}")]
+    origins = (FOREIGN_ORIGIN, "null", *lookalikes)
 
     async def plain(path: str, origin: str) -> Shared:
         return Shared(await visit.get(path, headers={"origin": origin}), origin, path in protected)

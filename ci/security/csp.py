@@ -11,7 +11,16 @@ from ci.engine.check import check
 from ci.errors import NotApplicable
 from ci.model import CheckSpec, Severity
 from ci.security.answer import Answer
-from ci.security.csp_policy import BROAD, Policy, enforced, is_open, trusts_nonce_or_hash, without_ignored
+from ci.security.csp_policy import (
+    BROAD,
+    Policy,
+    enforced,
+    everybodys,
+    is_open,
+    serves_anybody,
+    trusts_nonce_or_hash,
+    without_ignored,
+)
 from ci.security.judging import Judged, seen, wrong
 from ci.security.surface import Surface
 
@@ -66,19 +75,29 @@ def csp_eval(surface: Surface) -> Judged:
         id="security/csp-sources",
         title="Scripts come only from sources that the policy names",
         severity=Severity.MEDIUM,
-        why="A wildcard, a bare scheme or `data:` lets a script come from anywhere, the attacker's host included.",
-        remediation="Name the hosts in script-src, all by https, or use a nonce with 'strict-dynamic'.",
+        why="A wildcard, a bare scheme or `data:` lets a script come from anywhere, the attacker's host included; "
+        "so does, with more effort, a host of everybody's packages.",
+        remediation="Name the hosts in script-src, all by https and public ones with a path, or use a nonce with "
+        "'strict-dynamic'.",
         references=("W3C CSP Level 3, section 6.7.2", "CWE-79", "CWE-183", _OBSERVATORY),
     )
 )
 def csp_sources(surface: Surface) -> Judged:
     def weakness(policy: Policy) -> str | None:
         counted = without_ignored(policy.scripts or ())
-        wide = sorted(counted & (BROAD | {"data:"}))
+        wide = sorted(source for source in counted if source in BROAD or source == "data:" or everybodys(source))
         insecure = sorted(source for source in counted if source.startswith(("http://", "ftp://")))
         return f"`{' '.join([*wide, *insecure])}`" if wide or insecure else None
 
     yield from _judge(surface, csp_sources.spec, weakness, "scripts come from named sources alone", scripts=True)
+    for page in surface.pages:
+        governing = [without_ignored(policy.scripts) for policy in enforced(page) if policy.scripts is not None]
+        shared = sorted(frozenset.intersection(*governing)) if governing else []
+        for source in filter(serves_anybody, shared):
+            told = (
+                f"{page.url} lets in every script of {source}, which has everybody's; name the path of the one in use"
+            )
+            yield wrong(csp_sources.spec, page, told, key=f"shared {source}", severity=Severity.LOW)
 
 
 @check(

@@ -12,6 +12,42 @@ from ci.security.markup import markup_of
 BROAD = frozenset({"*", "http:", "https:", "ftp:", "http://*", "https://*", "http://*.*", "https://*.*"})
 """Sources that stand for nearly every host."""
 
+_FOR_RENT = frozenset(
+    {
+        *(
+            "vercel.app",
+            "now.sh",
+            "netlify.app",
+            "pages.dev",
+            "workers.dev",
+            "herokuapp.com",
+            "onrender.com",
+            "fly.dev",
+        ),
+        *(
+            "github.io",
+            "gitlab.io",
+            "githubusercontent.com",
+            "web.app",
+            "firebaseapp.com",
+            "appspot.com",
+            "windows.net",
+        ),
+        *("cloudfront.net", "amazonaws.com", "azurewebsites.net", "googleusercontent.com", "blogspot.com", "ngrok.io"),
+        *("co.uk", "com.au", "co.jp", "com.br"),
+    }
+)
+"""Domains below which anybody may have a host (an excerpt of publicsuffix.org)."""
+
+_SCRIPTS_FOR_ALL = frozenset(
+    {
+        *("cdn.jsdelivr.net", "unpkg.com", "cdnjs.cloudflare.com", "ajax.googleapis.com", "esm.sh", "cdn.skypack.dev"),
+        *("rawgit.com", "raw.githack.com", "raw.githubusercontent.com", "accounts.google.com", "www.google.com"),
+        *("storage.googleapis.com", "s3.amazonaws.com", "yandex.st", "code.angularjs.org"),
+    }
+)
+"""Hosts with everybody's packages, or with JSONP: a script may be had from them that does what an attacker wants."""
+
 _NONCE_OR_HASH = re.compile(r"'(?:nonce-|sha256-|sha384-|sha512-)[^']+'")
 _NONCE = re.compile(r"'nonce-([^']+)'", re.IGNORECASE)
 _NOT_IN_META = frozenset({"frame-ancestors", "report-uri", "sandbox"})
@@ -78,6 +114,19 @@ def enforced(answer: Answer) -> tuple[Policy, ...]:
 def reported(answer: Answer) -> tuple[Policy, ...]:
     """Policies that a browser only reports about."""
     return tuple(_from_header(answer, "content-security-policy-report-only"))
+
+
+def everybodys(source: str) -> bool:
+    """Whether a source is a wildcard over a domain below which anybody may have a host, as in `https://*.com`."""
+    host = source.partition("://")[2] or source
+    domain = host.partition("/")[0].partition(":")[0].removeprefix("*.")
+    return host.startswith("*.") and ("." not in domain or domain in _FOR_RENT)
+
+
+def serves_anybody(source: str) -> bool:
+    """Whether a host is named as a whole from which anybody can have a script of their choice (CSP Level 3, 8.2)."""
+    host, _, path = (source.partition("://")[2] or source).partition("/")
+    return host.partition(":")[0] in _SCRIPTS_FOR_ALL and not path
 
 
 def is_open(sources: Iterable[str]) -> bool:

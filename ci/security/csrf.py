@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ci.config.shape.smoke import Request
 from ci.engine.check import check
+from ci.engine.signing_in import of_own_site
 from ci.errors import CannotRun, NotApplicable
 from ci.model import CheckSpec, ErrorKind, Severity
 from ci.security.answer import Answer
@@ -37,12 +38,17 @@ async def try_forging(visit: Visit) -> Attempts:
         raise NotApplicable("no request that changes something is configured: write one as security.csrf")
     if not user.csrf:
         raise CannotRun(
-            ErrorKind.NO_DATA, f"the login's answer has no CSRF token at `{user.login.csrf.field}` (smoke.login.csrf)"
+            ErrorKind.NO_DATA,
+            f"the login sets no cookie `{user.login.csrf.cookie}` that would hold the CSRF token (smoke.login.csrf)"
+            if user.login.csrf.cookie
+            else f"the login's answer has no CSRF token at `{user.login.csrf.field}` (smoke.login.csrf)",
         )
     ((header, token),) = user.csrf.items()
 
     async def send(forged: dict[str, str]) -> Answer:
-        return await visit.ask(request.method, request.path, json=request.body or {}, headers={**user.cookie, **forged})
+        # All come from the site's own page, so that the token alone makes the difference.
+        headers = {**user.cookie, **of_own_site(visit.url), **forged}
+        return await visit.ask(request.method, request.path, json=request.body or {}, headers=headers)
 
     return Attempts(
         without=await send({}),

@@ -8,6 +8,13 @@ from dataclasses import dataclass
 from ci.security.answer import Answer
 
 _ENV = re.compile(r"(?m)^\s*(?:export\s+)?[A-Z][A-Z0-9_]{2,}\s*=\s*\S")
+_SETTINGS = re.compile(
+    r"(?im)^\W{0,8}\w{0,30}(?:secret|password|passwd|private_?key|database_url)\w{0,30}\W{1,5}\s{0,5}\S{3}"
+)
+_PHP_SETTINGS = re.compile(r"(?i)<\?php[\s\S]{0,5000}(?:password|secret|auth_key)")
+_LOG = re.compile(
+    r"(?m)^(?:\S{1,40} )?\[?(?:\d{4}-\d\d-\d\d|(?:DEBUG|INFO|WARN|WARNING|ERROR)\b|Traceback|\d+ verbose)"
+)
 _KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 _SQL = re.compile(r"(?i)\b(?:CREATE TABLE|INSERT INTO|PostgreSQL database dump|MySQL dump)\b")
 _PHP_INFO = re.compile(r"<title>phpinfo\(\)|PHP Version [\d.]+")
@@ -25,9 +32,11 @@ class Lair:
     path: str
     kind: str
     sign: re.Pattern[str] | bytes
+    is_text: bool = False
+    """Whether it is never a page: a page may well speak of passwords and show a log."""
 
     def shows_in(self, answer: Answer) -> bool:
-        if not answer.succeeded:
+        if not answer.succeeded or (self.is_text and answer.is_page):
             return False
         if isinstance(self.sign, bytes):
             return answer.body.startswith(self.sign)
@@ -36,16 +45,53 @@ class Lair:
 
 def _lairs(kind: str, sign: re.Pattern[str] | str | bytes, *paths: str) -> tuple[Lair, ...]:
     made = re.compile(sign) if isinstance(sign, str) else sign
-    return tuple(Lair(path, kind, made) for path in paths)
+    return tuple(Lair(path, kind, made, is_text=sign in (_SETTINGS, _LOG)) for path in paths)
 
 
 FILES = (
-    *_lairs("settings with secrets", _ENV, "/.env", "/.env.local", "/.env.production", "/.env.backup", "/api/.env"),
+    *_lairs(
+        "settings with secrets",
+        _ENV,
+        *("/.env", "/.env.local", "/.env.production", "/.env.backup", "/.env.development", "/.env.bak", "/.env.old"),
+        *("/.env.save", "/api/.env", "/app/.env", "/backend/.env"),
+    ),
+    *_lairs(
+        "settings with secrets",
+        _SETTINGS,
+        "/config.yml",
+        "/config.json",
+        "/settings.py",
+        "/config.py",
+        "/local_settings.py",
+    ),
+    *_lairs("settings with secrets", _PHP_SETTINGS, "/wp-config.php.bak", "/wp-config.php~", "/config.php.bak"),
+    *_lairs(
+        "an editor's access to the server",
+        r'"(?:password|privateKeyPath)"\s*:',
+        "/.vscode/sftp.json",
+        "/sftp-config.json",
+    ),
+    *_lairs("what an editor left", b"b0VIM", "/.env.swp", "/index.php.swp", "/.index.php.swp"),
     *_lairs("a private key", _KEY, "/id_rsa", "/.ssh/id_rsa", "/server.key", "/privkey.pem"),
     *_lairs("cloud credentials", r"(?i)aws_secret_access_key", "/.aws/credentials"),
     *_lairs("package registry credentials", r"(?i)_authToken|_password", "/.npmrc"),
     *_lairs("Vercel's project settings", r'"(?:projectId|orgId)"', "/.vercel/project.json"),
-    *_lairs("the application's source", r"(?m)^(?:import|from|const|def|FROM)\b", "/api/index.py", "/Dockerfile"),
+    *_lairs(
+        "the application's source",
+        r"(?m)^(?:import|from|const|def|FROM)\b",
+        "/api/index.py",
+        "/app.py",
+        "/main.py",
+        "/Dockerfile",
+    ),
+    *_lairs(
+        "the plan of the services",
+        r"(?m)^services:\s*$",
+        "/docker-compose.yml",
+        "/docker-compose.yaml",
+        "/compose.yaml",
+    ),
+    *_lairs("a log", _LOG, "/debug.log", "/error.log", "/app.log", "/logs/app.log", "/npm-debug.log"),
     *_lairs("passwords", r"(?m)^[\w.-]+:\$?[\w./$]{10,}", "/.htpasswd"),
 )
 REPOSITORY = (
@@ -58,13 +104,17 @@ BACKUPS = (
     *_lairs("a database dump", _SQL, "/dump.sql", "/backup.sql", "/db.sql", "/database.sql"),
     *_lairs("an archive", _ZIP, "/backup.zip", "/www.zip", "/site.zip"),
     *_lairs("an archive", _GZIP, "/backup.tar.gz", "/dump.sql.gz"),
-    *_lairs("a database", _SQLITE, "/db.sqlite3", "/database.sqlite"),
+    *_lairs("a database", _SQLITE, "/db.sqlite3", "/database.sqlite", "/app.db", "/instance/app.db", "/data.db"),
     *_lairs("a folder's file names", _DS_STORE, "/.DS_Store"),
 )
 DEBUG = (
     *_lairs("phpinfo()", _PHP_INFO, "/phpinfo.php", "/info.php"),
     *_lairs("Spring's actuator", r'"(?:propertySources|activeProfiles|_links)"', "/actuator", "/actuator/env"),
-    *_lairs("Apache's status", r"(?i)Apache Server Status", "/server-status"),
+    *_lairs(
+        "Apache's status", r"(?i)Apache Server Status|(?m:^Total Accesses: \d)", "/server-status", "/server-status?auto"
+    ),
+    *_lairs("nginx's status", r"(?m)^Active connections: \d", "/nginx_status", "/status", "/stub_status"),
+    *_lairs("a process's variables", r'"memstats"\s*:', "/debug/vars"),
     *_lairs("metrics", _METRICS, "/metrics", "/api/metrics"),
     *_lairs(
         "a profiler", r"(?i)Symfony Profiler|Types of profiles available|__debug__/", "/_profiler", "/debug/pprof/"
@@ -73,7 +123,17 @@ DEBUG = (
     *_lairs("debug information", _ENVIRONMENT, "/debug", "/api/debug"),
 )
 LISTINGS = _lairs(
-    "a directory listing", _LISTING, "/static/", "/assets/", "/public/", "/uploads/", "/files/", "/backup/"
+    "a directory listing",
+    _LISTING,
+    "/static/",
+    "/assets/",
+    "/public/",
+    "/uploads/",
+    "/files/",
+    "/backup/",
+    "/media/",
+    "/images/",
+    "/logs/",
 )
 DOCUMENTS = _lairs(
     "API documentation",

@@ -158,8 +158,12 @@ def api_docs(exposure: Exposure) -> Judged:
     )
 )
 def stack_traces(exposure: Exposure) -> Judged:
-    for answer in (*exposure.provoked, *exposure.surface.everything, *exposure.strangers.answers):
-        if what := internals(answer.text):
+    told_of: set[tuple[str, int]] = set()
+    for answer in (*exposure.surface.everything, *exposure.provoked, *exposure.strangers.answers):
+        if what := internals(answer.text, of_error=answer.status >= 400):
+            if answer not in exposure.surface.everything and (what, answer.status) in told_of:
+                continue  # one error page answers all that is unknown
+            told_of.add((what, answer.status))
             shown = answer.url[:120]
             told = f"{answer.method} {shown} answers {answer.status} with {what}"
             yield wrong(stack_traces.spec, answer, told, key=what, shows=answer.excerpt)

@@ -133,7 +133,9 @@ def rate_limit_spoofing(burst: Burst) -> Judged:
     if all(answer.status != LIMITED for answer in burst.spoofed):
         told = f"{burst.limit.path} was limited, but answered {burst.spoofed[0].status} to the same client"
         yield wrong(
-            rate_limit_spoofing.spec, burst.spoofed[0], f"{told} when it claimed another address in X-Forwarded-For"
+            rate_limit_spoofing.spec,
+            burst.spoofed[0],
+            f"{told} when it claimed another address (in X-Forwarded-For, X-Real-IP, Forwarded and the like)",
         )
 
 

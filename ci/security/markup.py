@@ -36,8 +36,10 @@ class Markup:
     links: list[str] = field(default_factory=list)
     equivalents: list[tuple[str, str]] = field(default_factory=list)
     """`<meta http-equiv>`: name in lower case, and content."""
-    values: list[str] = field(default_factory=list)
-    """Every attribute's value, as it was written."""
+    leading: list[str] = field(default_factory=list)
+    """Addresses, as they were written, to which the page leads or sends its reader: links, forms, refreshes."""
+    attributes: list[tuple[str, str]] = field(default_factory=list)
+    """Every attribute's name, in lower case, and value."""
 
 
 class _Reader(HTMLParser):
@@ -49,7 +51,8 @@ class _Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = {name: value or "" for name, value in reversed(attrs)}  # the first of a name counts
-        self.markup.values += [value for value in found.values() if value]
+        self.markup.attributes += found.items()
+        self.markup.leading += [found[name] for name in ("href", "action", "formaction") if found.get(name)]
         if tag == "base" and found.get("href"):
             self._base = self._absolute(found["href"])
         if tag == "script":
@@ -57,8 +60,8 @@ class _Reader(HTMLParser):
             if found.get("src"):
                 made = Script(found["src"].strip(), self._absolute(found["src"]), found.get("integrity", ""))
                 self.markup.scripts.append(made)
-        if (name := _SOURCES.get(tag)) and found.get(name):
-            self.markup.loads.append((tag, self._absolute(found[name])))
+        if (source := _SOURCES.get(tag)) and found.get(source):
+            self.markup.loads.append((tag, self._absolute(found[source])))
         if tag == "link" and found.get("href") and _LOADED_LINKS & set(found.get("rel", "").lower().split()):
             self.markup.loads.append((tag, self._absolute(found["href"])))
         if tag == "form" and found.get("action"):
@@ -66,7 +69,10 @@ class _Reader(HTMLParser):
         if tag == "a" and found.get("href"):
             self.markup.links.append(self._absolute(found["href"]))
         if tag == "meta" and "http-equiv" in found:
-            self.markup.equivalents.append((found["http-equiv"].strip().lower(), found.get("content", "")))
+            name = found["http-equiv"].strip().lower()
+            self.markup.equivalents.append((name, found.get("content", "")))
+            if name == "refresh":
+                self.markup.leading.append(found.get("content", "").partition("=")[2].strip(" '\""))
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "script":

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from ci.engine.check import check, finding
-from ci.errors import CannotRun
+from ci.errors import CannotRun, NotApplicable
 from ci.model import CheckSpec, ErrorKind, Evidence, Location, Measure, Severity
 from ci.security.answer import Answer
 from ci.security.csp_policy import BROAD, enforced, trusts_nonce_or_hash, without_ignored
@@ -100,13 +100,14 @@ def measures(surface: Surface) -> tuple[Measure, ...]:
     """The score as a number for reports; none where nothing can be graded."""
     try:
         score = score_of(surface)
-    except CannotRun:
+    except (CannotRun, NotApplicable):
         return ()
     return (Measure(name=f"HTTP Observatory score (grade {score.grade})", value=score.value, unit="points"),)
 
 
 def score_of(surface: Surface) -> Score:
-    """Raises CannotRun(NO_DATA) when the start page does not answer with 2xx: nothing else is graded."""
+    """Raises CannotRun(NO_DATA) when the start page does not answer with 2xx, NotApplicable when there is no page."""
+    _ = surface.pages
     page = surface.answers[0] if surface.answers else None
     if page is None or not page.succeeded:
         status = page.status if page else "an error"

@@ -20,9 +20,9 @@ from ci.security.judging import Judged, seen, wrong
 from ci.security.limits import LIMITED, press
 from ci.security.visit import Visit
 
-MOST_RETURNS = 3
-"""A limiter that rounds down says a moment too early; it is believed again, but not for ever."""
-SHORTEST_WAIT_S = 0.2
+MOST_RETURNS = 4
+"""A limiter that rounds down says up to a second too early: it is believed again for as long, but not for ever."""
+SHORTEST_WAIT_S = 0.4
 _EPOCH = 1_000_000_000
 """A reset above this is no number of seconds but a moment."""
 

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
-from ci.errors import CannotRun
+from ci.engine.walls import login_elsewhere, password_wanted
+from ci.errors import CannotRun, NotApplicable
 from ci.model import ErrorKind
 from ci.security.answer import Answer
 from ci.security.plain import PlainHttp, ask_plainly
 from ci.security.visit import Visit, gather
 
-FOREIGN_ORIGIN = "https://gonogo.invalid"
+FOREIGN_HOST = "gonogo.invalid"
+FOREIGN_ORIGIN = f"https://{FOREIGN_HOST}"
 """A site that is nobody's (RFC 2606)."""
-_LOGIN_ELSEWHERE = re.compile(
-    r"(?i)^(?:[\w-]+\.cloudflareaccess\.com|login\.microsoftonline\.com|accounts\.google\.com|[\w-]+\.okta\.com"
-    r"|[\w.-]+\.auth0\.com|iap\.googleapis\.com)/"
-)
-"""Where gateways send everybody whom they do not know."""
 UNLIKELY_PATH = "/gonogo-no-such-page"
 
 
@@ -38,9 +33,19 @@ class Surface:
     """Where plain HTTP leads; None when nobody could look."""
     minimum_grade: str = "B"
 
+    of_data: bool = False
+    """Whether all pages answered, and none is HTML: an API has no page that a browser would show."""
+
     @property
     def pages(self) -> tuple[Answer, ...]:
-        return tuple(answer for answer in self.answers if answer.is_page)
+        """The answers that a browser shows. Raises NotApplicable for an API without any."""
+        pages = tuple(answer for answer in self.answers if answer.is_page)
+        if self.of_data and not pages:
+            raise NotApplicable(
+                f"none of {len(self.answers)} answers is HTML, so no browser shows them as a page: if there is a page, "
+                "name it in security.pages"
+            )
+        return pages
 
     @property
     def everything(self) -> tuple[Answer, ...]:
@@ -79,6 +84,7 @@ async def _fetch(visit: Visit) -> Surface:
         foreign=foreign,
         plain=await ask_plainly(visit),
         minimum_grade=config.security.minimum_grade,
+        of_data=all(chains[path][-1].succeeded and not chains[path][-1].is_page for path in config.security.pages),
     )
 
 
@@ -88,17 +94,15 @@ def _sound(answers: Iterable[Answer]) -> Iterable[Answer]:
 
 def _refuse_wall(pages: list[Answer]) -> None:
     """Where every page asks for a password, or leads to a login elsewhere, something in front has answered."""
-    away = [urlsplit(page.location or "") for page in pages]
-    if all(_LOGIN_ELSEWHERE.search(f"{there.hostname}{there.path}") for there in away):
+    if all(away := [login_elsewhere(page.location) for page in pages]):
         raise CannotRun(
             ErrorKind.LOGIN_WALL,
-            f"every page leads to a login at {away[0].hostname} in the application's place; let the checks pass it, "
+            f"every page leads to a login at {away[0]} in the application's place; let the checks pass it, "
             "or name public pages in security.pages",
         )
-    if all(page.status == 401 and "www-authenticate" in page.headers for page in pages):
+    if all(wanted := [password_wanted(page.status, page.headers) for page in pages]):
         raise CannotRun(
             ErrorKind.LOGIN_WALL,
-            f"every page answers 401 (WWW-Authenticate: {pages[0].headers['www-authenticate'][:60]}), so a password "
-            "protection answered in the application's place; let the checks pass it, or name public pages in "
-            "security.pages",
+            f"every page answers 401 (WWW-Authenticate: {wanted[0]}), so a password protection answered in the "
+            "application's place; let the checks pass it, or name public pages in security.pages",
         )

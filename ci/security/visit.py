@@ -13,6 +13,7 @@ from urllib.parse import urljoin
 
 import httpx
 
+from ci.engine.bodies import UNPACKED_BY_READER
 from ci.engine.http import AsyncClient, origin
 from ci.engine.run import Run
 from ci.errors import CannotRun
@@ -36,6 +37,7 @@ PATIENCE = 2.0
 """How often the time for one answer may pass until its body has arrived: it may drip for ever."""
 
 _UNPACKED = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
+_RAW = {UNPACKED_BY_READER: True}
 _DROPPED = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
 
 
@@ -92,7 +94,9 @@ class Visit:
             try:
                 async with (
                     asyncio.timeout(patience),
-                    self.client.stream(method, url, headers=sent, json=json, content=content) as response,
+                    self.client.stream(
+                        method, url, headers=sent, json=json, content=content, extensions=_RAW
+                    ) as response,
                 ):
                     body = await _read(response, limit)
             except TimeoutError as error:
@@ -153,8 +157,6 @@ async def gather(questions: Iterable[Awaitable[T]]) -> tuple[T, ...]:
 
 
 async def _read(response: httpx.Response, limit: int) -> bytes:
-    if response.is_stream_consumed:  # read already, to see whether it is a login wall
-        return response.content[:limit]
     packed = bytearray()
     async for part in response.aiter_raw():
         packed += part

@@ -1,4 +1,4 @@
-"""Where a login sends people on, and what it tells strangers."""
+"""Ways in beside the login: returns from providers, and forgotten passwords."""
 
 from __future__ import annotations
 
@@ -13,73 +13,8 @@ from ci.model import CheckSpec, Severity
 from ci.security.answer import Answer
 from ci.security.judging import Judged, seen, wrong
 from ci.security.likeness import alike
-from ci.security.markup import markup_of
 from ci.security.setcookie import cookies_of
-from ci.security.visit import Visit, gather
-
-ELSEWHERE = "gonogo.invalid"
-MOST_PAGES = 3
-PARAMETERS = ("next", "redirect", "redirect_to", "return_to", "returnTo", "returnUrl", "callbackUrl", "continue", "url")
-TRICKS = (f"https://{ELSEWHERE}/", f"//{ELSEWHERE}/", f"/\\{ELSEWHERE}/", f"/\t/{ELSEWHERE}/")
-"""Addresses of another site, as they get past careless looks at them (WHATWG URL, section 4.4)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A page that was asked to send its visitor to another site."""
-
-    answer: Answer
-    parameter: str
-    trick: str
-
-
-async def ask_to_be_sent(visit: Visit) -> tuple[Sent, ...]:
-    """Ask the login and other pages that send people on, as a stranger and as the test user."""
-    config = visit.run.config
-    login = config.smoke.login
-    known = [login.page] if login and login.page else []
-    pages = tuple(dict.fromkeys((*known, *config.security.redirects)))[:MOST_PAGES]
-    if not pages:
-        raise NotApplicable("no page is known to send its visitors on: list them in security.redirects")
-    stages: list[dict[str, str]] = [{}]
-    if login:
-        stages += [user.cookie] if (user := await visit.user()).cookie else []
-
-    async def one(page: str, parameter: str, trick: str, who: dict[str, str]) -> Sent:
-        query = f"{parameter}={quote(trick, safe='')}"
-        return Sent(await visit.get(f"{page}{'&' if '?' in page else '?'}{query}", headers=who), parameter, trick)
-
-    first = [one(page, name, TRICKS[0], who) for page in pages for name in PARAMETERS for who in stages]
-    # The finer tricks are for the usual names, which are the ones that anybody has thought about.
-    finer = [
-        one(p, name, trick, who) for p in pages for name in PARAMETERS[:2] for trick in TRICKS[1:] for who in stages
-    ]
-    return await gather([*first, *finer])
-
-
-@check(
-    CheckSpec(
-        id="security/open-redirect",
-        title="The login sends nobody to another site",
-        severity=Severity.MEDIUM,
-        why="A link to the real login that ends at an attacker's copy of it is the best bait there is.",
-        remediation="Send people on only to a path of your own: one slash, then no slash or backslash.",
-        references=("CWE-601", "OWASP Unvalidated Redirects and Forwards Cheat Sheet", "OWASP WSTG-CLNT-04"),
-    )
-)
-def open_redirect(sent: tuple[Sent, ...]) -> Judged:
-    for item in sent:
-        leads = item.answer.location
-        if leads and urlsplit(leads).hostname == ELSEWHERE:
-            how = f"redirects to {leads}"
-        elif item.trick in markup_of(item.answer).values:
-            how = f"puts the address {item.trick!r} into its markup as it came"
-        else:
-            yield seen(item.answer, f"`{item.parameter}` leads nowhere else")
-            continue
-        page = item.answer.url.partition("?")[0]
-        key = f"{item.parameter} {'redirect' if leads else 'markup'}"
-        yield wrong(open_redirect.spec, item.answer, f"{page}?{item.parameter}={item.trick!r} {how}", key=key)
+from ci.security.visit import Visit
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +90,7 @@ async def look_up(visit: Visit) -> Lookups:
         )
     if login is None:
         raise NotApplicable("security.lookup needs the test user's name: describe the login under smoke.login")
-    name = str(visit.known.account.body(login)[login.username_field])
+    name, _ = visit.known.account.names(login)
     _, at, domain = name.rpartition("@")
     stranger = f"gonogo-{secrets.token_hex(6)}{at}{domain}" if at else f"gonogo-{secrets.token_hex(6)}"
 

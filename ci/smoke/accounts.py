@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -11,9 +11,10 @@ import httpx
 
 from ci.config.shape.smoke import Login, Refresh
 from ci.engine.identity import dotted
+from ci.engine.signing_in import login_form, login_request
 from ci.errors import CannotRun
 from ci.model import ErrorKind
-from ci.smoke.answers import json_of
+from ci.smoke.answers import json_of, leads_to_login, text_of
 from ci.smoke.target import Credentials, Target
 
 REFUSED = (400, 401, 403, 404, 409, 422)
@@ -26,6 +27,10 @@ class LoggedIn:
 
     login: Login
     response: httpx.Response
+    before: Mapping[str, str] = field(default_factory=dict)
+    """Cookies of the login page, which the browser keeps unless the login replaces or removes them."""
+    found_form: bool = False
+    """Whether the login page holds a form that asks for a password."""
 
     @cached_property
     def answer(self) -> Any:
@@ -33,7 +38,8 @@ class LoggedIn:
 
     @cached_property
     def cookies(self) -> dict[str, str]:
-        return {cookie.name: cookie.value or "" for cookie in self.response.cookies.jar}
+        """What the browser holds after the login."""
+        return kept(self.before, self.response)
 
     @property
     def token(self) -> str | None:
@@ -45,12 +51,17 @@ class LoggedIn:
 
     @property
     def worked(self) -> bool:
+        """Whether the answer lets the user in: a form that was refused is shown again, or led back to."""
+        if self.login.form and (
+            leads_to_login(self.response, self.login) or login_form(text_of(self.response)).asks_password
+        ):
+            return False
         return self.response.is_success or (self.response.is_redirect and bool(self.cookies))
 
     @property
     def by_cookie(self) -> Credentials:
         csrf = self.login.csrf
-        token = self._text(csrf.field) if csrf else None
+        token = (self.cookies.get(csrf.cookie) if csrf.cookie else self._text(csrf.field)) if csrf else None
         return Credentials(cookies=self.cookies, csrf=(csrf.header, token) if csrf and token else None)
 
     @property
@@ -103,13 +114,17 @@ class Accounts:
         return self._shared
 
     def _another(self, target: Target) -> LoggedIn:
-        login = self._configured(target)
-        username, password = self.credentials(target)
-        return LoggedIn(login, self.attempt(target, username, password))
+        return self.attempt(target, *self.credentials(target))
 
-    def attempt(self, target: Target, username: str, password: str) -> httpx.Response:
+    def attempt(self, target: Target, username: str, password: str) -> LoggedIn:
+        """Try to log in, as a browser without any cookie does."""
         login = self._configured(target)
-        return target.post(login.path, json={login.username_field: username, login.password_field: password})
+        page = target.get(login.page) if login.form and login.page else None
+        before = kept({}, page) if page is not None else {}
+        source = text_of(page) if page is not None else None
+        found_form = login_form(source or "").asks_password
+        sent = login_request(login, username, password, url=target.url, cookies=before, page=source)
+        return LoggedIn(login, target.post(login.path, headers=sent.headers, content=sent.content), before, found_form)
 
     def credentials(self, target: Target) -> tuple[str, str]:
         """User name and password. Raises CannotRun(MISCONFIGURED) naming a variable that is not set."""
@@ -136,6 +151,13 @@ def _working(target: Target, user: LoggedIn) -> LoggedIn:
         status = user.response.status_code
         target.exam.without_answer(f"the login answered {status}, so there is no session to test with; see smoke/login")
     return user
+
+
+def kept(before: Mapping[str, str], response: httpx.Response) -> dict[str, str]:
+    """The cookies that a browser holds after an answer. A removed one is not among those that httpx keeps."""
+    set_now = {cookie.name: cookie.value or "" for cookie in response.cookies.jar}
+    named = {line.partition("=")[0].strip() for line in response.headers.get_list("set-cookie")}
+    return {**{name: value for name, value in before.items() if name not in named}, **set_now}
 
 
 def renew(target: Target, refresh: Refresh, token: str) -> httpx.Response:

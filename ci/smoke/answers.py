@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
+from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -16,6 +18,9 @@ LOGIN_WORDS = re.compile(r"(?i)log[-_]?in|sign[-_]?in|oauth|authenticat|\b(?:aut
 """What the path of a page where one logs in is called."""
 
 _NOT_JSON = object()
+_MESSAGES = frozenset(
+    {"error", "errors", "message", "detail", "title", "code", "error_description", "non_field_errors"}
+)
 
 
 def json_of(response: httpx.Response) -> Any:
@@ -35,9 +40,61 @@ def media_type(response: httpx.Response) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
+def is_page(response: httpx.Response) -> bool:
+    """Whether people are to read it, or are sent on to what they are to read."""
+    return response.is_redirect or media_type(response) in {"text/html", "application/xhtml+xml"}
+
+
 def text_of(response: httpx.Response) -> str:
     """The beginning of the body as text, however it is encoded."""
     return response.content[:200_000].decode("utf-8", "replace")
+
+
+def message(response: httpx.Response, names: Collection[str] = ()) -> object:
+    """What an answer says, without what differs from request to request: ids, tokens, the `names` that were sent."""
+    body = json_of(response)
+    if isinstance(body, dict):
+        return {key: _without(value, names) for key, value in body.items() if key in _MESSAGES}
+    if is_page(response):
+        return " ".join(_without(_words_of(text_of(response)), names).split())
+    return None
+
+
+class _Words(HTMLParser):
+    """Collects what a page says to its reader."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.said: list[str] = []
+        self._in_script = False
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self._in_script = tag in {"script", "style"}
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_script = False
+
+    def handle_data(self, data: str) -> None:
+        if not self._in_script:
+            self.said.append(data)
+
+
+def _words_of(page: str) -> str:
+    reader = _Words()
+    try:
+        reader.feed(page)
+        reader.close()
+    except (AssertionError, ValueError):  # markup declarations that the parser gives up on
+        pass
+    return " ".join(reader.said)
+
+
+def _without(value: Any, names: Collection[str]) -> Any:
+    if not isinstance(value, str):
+        return value
+    for name in names:
+        value = value.replace(name, "")
+    return re.sub(r"\d+|[\w+/=-]{24,}", "", value)
 
 
 def cache_directives(response: httpx.Response) -> dict[str, str]:

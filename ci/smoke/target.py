@@ -10,10 +10,13 @@ from typing import Any
 import httpx
 
 from ci.engine.http import Client, HttpFactory
+from ci.engine.signing_in import of_own_site
 from ci.errors import CannotRun
 from ci.model import ErrorKind
 from ci.smoke.examination import Examination
 
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that change nothing (RFC 9110, section 9.2.1); with the others browsers say which site sends them."""
 PATIENCE = 3
 """Requests in a row without any answer, after which the target is not asked again by this process."""
 
@@ -33,7 +36,7 @@ class Credentials:
             headers["cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         if self.bearer:
             headers["authorization"] = f"Bearer {self.bearer}"
-        if self.csrf and method not in {"GET", "HEAD", "OPTIONS"}:
+        if self.csrf and method not in SAFE:
             headers[self.csrf[0]] = self.csrf[1]
         return headers
 
@@ -119,7 +122,8 @@ class Target:
 
         Raises CannotRun or httpx.TransportError when there is no answer of the application.
         """
-        all_headers = {**by.headers(method), **(headers or {})}
+        own = of_own_site(self.url) if by.cookies and method not in SAFE else {}
+        all_headers = {**own, **by.headers(method), **(headers or {})}
         response = self._connections.send(self.exam, method, path, fresh=fresh, headers=all_headers, **request)
         self.exam.saw(told(response))
         return response

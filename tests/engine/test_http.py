@@ -1,4 +1,5 @@
 import asyncio
+import gzip
 import ssl
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 import trustme
 from aiohttp import web
 
+from ci.engine.bodies import MAX_BODY
 from ci.engine.http import BYPASS_HEADER, BYPASS_VARIABLE, HttpFactory, origin
 from ci.errors import CannotRun
 from ci.model import ErrorKind
@@ -100,10 +102,38 @@ async def test_answers_in_the_applications_place_are_not_answers(handler: object
         assert caught.value.kind is kind
 
 
+async def test_a_body_that_unpacks_without_end_is_refused() -> None:
+    bomb = gzip.compress(gzip.compress(bytes(2 * MAX_BODY), 9), 9)
+    headers = {"content-encoding": "gzip, gzip"}
+
+    async def packed(request: web.Request) -> web.Response:
+        return web.Response(body=bomb, headers=headers)
+
+    async with serving({"*": packed}) as url:
+        assert "unpacks to more than" in str(await refusal(factory(url), url))
+        headers["content-encoding"] = "br"
+        assert "not asked for" in str(await refusal(factory(url), url))
+        headers["content-encoding"] = "identity"
+        assert (await get(factory(url), url)).content == bomb
+
+
+@pytest.mark.parametrize("location", ["javascript:alert(1)", "http://[", "data:text/html,x"])
+async def test_a_redirect_to_no_address_is_told_as_one(location: str) -> None:
+    async with serving({"*": answers(status=302, headers={"location": location})}) as url:
+        assert "no usable address" in str(await refusal(factory(url), url))
+
+
+async def test_a_body_that_drips_ends_with_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ci.engine.bodies.LONGEST_S", -1.0)
+    async with serving({"*": answers("drop")}) as url:
+        assert (await refusal(factory(url), url)).kind is ErrorKind.TIMEOUT
+
+
 async def test_the_applications_own_refusals_are_answers() -> None:
     async with serving({"*": answers("<h1>Please log in</h1>", status=401)}) as url:
         response = await get(factory(url), url)
         assert (response.status_code, response.text) == (401, "<h1>Please log in</h1>")
+        assert response.elapsed.total_seconds() > 0, "it was read by whoever asked, not on the way"
     async with serving({"*": answers(status=429)}) as url:
         assert (await get(factory(url), url, expects_429=True)).status_code == 429
     for elsewhere in ("https://vercel.com/pricing", "https://app.example.com/sso-api", "/sso-api"):

@@ -22,6 +22,8 @@ from ci.engine.internals import addresses, internals
         "<title>Werkzeug Debugger</title>",
         "cannot open /home/deploy/app/secrets",
         "at /opt/x/node_modules/express/lib/router.js",
+        '{"detail": "KeyError: \'user\'"}',
+        "cannot import /app/shop/views.py",
         'psycopg2.errors.UndefinedTable: relation "users" does not exist',
     ],
 )
@@ -37,6 +39,8 @@ def test_internals_are_seen(body: str) -> None:
         "<a href='/home/'>Home</a> <a href='https://a.example/usr/about'>",
         "<p>We meet\n  at the station, at 12:30:15</p>",
         "Please log in at /login to trace back your order",
+        "<p>No such page</p><script src='/app/main.js'></script>",
+        '{"error": "ValidationError: email is required"}',
         '{"detail":[{"type":"json_invalid","loc":["body",12],"msg":"JSON decode error"}]}',
     ],
 )

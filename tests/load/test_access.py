@@ -7,8 +7,10 @@ from aiohttp import web
 
 from ci.engine.http import BYPASS_HEADER, BYPASS_VARIABLE, HttpFactory
 from ci.engine.trusted import AUDIENCE_VARIABLE, REQUEST_VARIABLE, TRUSTED_HEADER, URL_VARIABLE
+from ci.errors import CannotRun
 from ci.load.access import gain, of_variable, to, to_variable
 from ci.load.plan import Plan
+from tests.members import CONFIG, PASSWORD, USER, Members
 from tests.runs import run_on
 from tests.servers import serving
 
@@ -32,3 +34,18 @@ async def test_one_key_opens_both_arms(secret, tmp_path):
     assert to(OTHER, accesses).headers(endpoint) == {}
     assert to(CANDIDATE, accesses).secrets == tuple(key.values())
     assert next(iter(key.values())) not in repr(accesses)
+
+
+async def test_the_load_logs_in_by_a_form_as_a_browser_does(tmp_path):
+    """Over plain HTTP a browser keeps no Secure cookie; the test user's session is sent as it was set."""
+    environ = {"SHOP_USER": USER, "SHOP_PASSWORD": PASSWORD}
+    scenarios = [{"path": "/save", "method": "POST", "login": True}]
+    async with serving({"*": Members().handle}) as url:
+        run = run_on(url, tmp_path, environ=environ, load={"scenarios": scenarios}, **CONFIG)
+        plan = Plan.of(run.config.load, url, None)
+        (access,) = await gain(plan, run.http, run.config.smoke.login, environ)
+        async with run.http.async_client() as client:
+            saved = await client.post("/save", headers=access.headers(plan.endpoints[0]))
+        assert saved.status_code == 200
+        with pytest.raises(CannotRun, match="the form again"):
+            await gain(plan, run.http, run.config.smoke.login, {**environ, "SHOP_PASSWORD": "another"})

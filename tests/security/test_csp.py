@@ -8,7 +8,7 @@ from ci.engine.runner import judge
 from ci.model import Outcome
 from ci.security import csp
 from ci.security.answer import Answer
-from ci.security.csp_policy import enforced, policy_of
+from ci.security.csp_policy import enforced, everybodys, policy_of, serves_anybody
 from ci.security.surface import Surface
 
 CHECKS = [csp.csp_inline, csp.csp_eval, csp.csp_sources, csp.csp_objects, csp.csp_base_uri, csp.csp_form_action]
@@ -89,3 +89,20 @@ def test_nonces_are_compared_as_they_came() -> None:
 def test_no_policy_breaks_a_check(policy: str) -> None:
     for check in (*CHECKS, csp.csp_nonce):
         assert outcome(check, policy) is not Outcome.ERROR
+
+
+@pytest.mark.parametrize("source", ["https://*.com", "*.co.uk", "https://*.vercel.app:443", "*.github.io/app/"])
+def test_a_wildcard_over_hosts_that_anybody_may_have(source: str) -> None:
+    assert everybodys(source)
+
+
+@pytest.mark.parametrize("source", ["https://*.example.com", "https://shop.vercel.app", "'self'", "https:", "com"])
+def test_a_source_of_ones_own(source: str) -> None:
+    assert not everybodys(source)
+
+
+def test_a_host_of_everybodys_scripts_is_one_only_as_a_whole() -> None:
+    assert serves_anybody("https://cdn.jsdelivr.net")
+    assert serves_anybody("unpkg.com/")
+    assert not serves_anybody("https://cdn.jsdelivr.net/npm/vue@3.5.0/")
+    assert not serves_anybody("https://cdn.example.com")

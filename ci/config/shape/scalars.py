@@ -64,6 +64,14 @@ def _host(value: str) -> str:
     return value
 
 
+def place(value: str) -> str:
+    """A site below which paths are asked for. Raises ValueError when something follows its path."""
+    made = site(value)
+    if any(mark in made for mark in "?#"):
+        raise ValueError(f"{value!r} must end with its host or path: leave out what follows a `?` or `#`")
+    return made
+
+
 def _path(value: str) -> str:
     if not value.startswith("/") or value.startswith("//"):
         raise ValueError(f"{value!r} is not a path on the target: it must begin with one slash")
@@ -96,6 +104,9 @@ Url = Annotated[str, Field(pattern="^https?://"), AfterValidator(url)]
 
 
 Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+$"), AfterValidator(_host)]
+
+
+Place = Annotated[str, AfterValidator(place), Field(json_schema_extra={"format": "uri"})]
 
 
 Path = Annotated[str, AfterValidator(_path), Field(json_schema_extra={"pattern": "^/"})]

@@ -44,8 +44,15 @@ class Refresh(Section):
 
 
 class Csrf(Section):
+    """The token that tells the application's own requests from forged ones."""
+
     header: str = "x-csrf-token"
     field: str = Field(default="csrf_token", description="Dotted path of the token in the login's answer.")
+    cookie: str | None = Field(
+        default=None,
+        description="Name of the cookie that holds the token instead, for scripts to send back: `csrftoken` (Django), "
+        "`XSRF-TOKEN` (Laravel, Angular).",
+    )
 
 
 class Login(Section):
@@ -58,6 +65,11 @@ class Login(Section):
     password: Variable = Field(default="GONOGO_PASSWORD", description="NAME of the environment variable.")
     username_field: str = "email"
     password_field: str = "password"
+    form: bool = Field(
+        default=False,
+        description="Send the login as an HTML form, not as JSON; with `page`, its hidden fields and cookies, too.",
+    )
+    body: dict[str, Any] = Field(default={}, description="Further fields to send, as in {grant_type: password}.")
     token: str | None = Field(default="access_token", description="Dotted path of the access token in the answer.")
     whoami: Path = Field(default="/api/user/profile", description="Answers 200 to the logged-in user alone.")
     refresh: Refresh | None = None

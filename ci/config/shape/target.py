@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from ci.config.shape.scalars import Duration, Path, Section, Site
+from ci.config.shape.scalars import Duration, Path, Place, Section
 
 
 class Identity(Section):
@@ -30,7 +30,7 @@ class Identity(Section):
 class Target(Section):
     """The application that is judged."""
 
-    production: Site = Field(description="The production URL.")
+    production: Place = Field(description="The production URL.")
     identity: Identity | None = Field(default=None, description="How the running target names its commit.")
     request_budget: int = Field(default=1000, ge=1, description="Requests that one stage may make, load excepted.")
     timeout: Duration = Field(default=timedelta(seconds=10), description="For one answer of the target.")

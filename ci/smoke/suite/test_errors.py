@@ -8,7 +8,7 @@ from ci.config.shape.smoke import Smoke
 from ci.engine.check import declare
 from ci.engine.internals import internals
 from ci.model import CheckSpec, Severity
-from ci.smoke.answers import is_json, media_type, text_of
+from ci.smoke.answers import is_json, media_type, refuses, text_of
 from ci.smoke.examination import Examination
 from ci.smoke.target import Target, unlikely_path
 
@@ -16,6 +16,7 @@ GONE = (404, 410)
 REFUSED = (401, 403)
 """An API may ask who calls before it says what there is."""
 
+_WANTS_JSON = {"accept": "application/json"}
 _MALFORMED = b'{"gonogo": '
 
 
@@ -40,7 +41,9 @@ _MALFORMED = b'{"gonogo": '
 def test_not_found(target: Target, exam: Examination, smoke: Smoke) -> None:
     page = unlikely_path()
     response = target.get(page)
-    if response.status_code not in GONE:
+    if refuses(response, smoke.login):
+        exam.note(f"{page} asks for a login first, so nobody learns whether it exists")
+    elif response.status_code not in GONE:
         exam.finding(
             f"the page {page}, which cannot exist, answered {response.status_code}, wanted 404",
             url=target.at("/"),
@@ -75,9 +78,11 @@ def test_not_found(target: Target, exam: Examination, smoke: Smoke) -> None:
 def test_error_bodies(target: Target, exam: Examination, smoke: Smoke) -> None:
     _judge(exam, "an unknown page", target.get(unlikely_path()), wants_json=False)
     if api := _some_api(smoke):
-        _judge(exam, "an unknown endpoint", target.get(unlikely_path(api)), wants_json=True, at=target.at(api))
+        unknown = target.get(unlikely_path(api), headers=_WANTS_JSON)
+        # Nobody's client calls what does not exist: many frameworks' own page answers there.
+        _judge(exam, "an unknown endpoint", unknown, wants_json=True, at=target.at(api), html_is=Severity.LOW)
     if path := _takes_json(smoke):
-        response = target.post(path, content=_MALFORMED, headers={"content-type": "application/json"})
+        response = target.post(path, content=_MALFORMED, headers={"content-type": "application/json", **_WANTS_JSON})
         _judge(exam, f"malformed JSON sent to {path}", response, wants_json=True, at=target.at(path))
         if response.is_success:
             exam.finding(
@@ -88,7 +93,15 @@ def test_error_bodies(target: Target, exam: Examination, smoke: Smoke) -> None:
             )
 
 
-def _judge(exam: Examination, what: str, response: httpx.Response, *, wants_json: bool, at: str | None = None) -> None:
+def _judge(
+    exam: Examination,
+    what: str,
+    response: httpx.Response,
+    *,
+    wants_json: bool,
+    at: str | None = None,
+    html_is: Severity = Severity.MEDIUM,
+) -> None:
     url = at or str(response.url.join("/"))
     body = text_of(response)
     if response.is_server_error:
@@ -111,7 +124,7 @@ def _judge(exam: Examination, what: str, response: httpx.Response, *, wants_json
             "wanted JSON as from the rest of the API",
             url=url,
             key="type",
-            severity=Severity.MEDIUM,
+            severity=html_is,
             excerpt=body,
         )
 
@@ -119,13 +132,13 @@ def _judge(exam: Examination, what: str, response: httpx.Response, *, wants_json
 def _some_api(smoke: Smoke) -> str | None:
     """A configured API path, beside which an unknown one is asked for."""
     health = [smoke.health.path] if smoke.health else []
-    login = [smoke.login.path] if smoke.login else []
+    login = [smoke.login.path] if smoke.login and not smoke.login.form else []
     paths = [*smoke.protected_api, *(request.path for request in smoke.api), *health, *login]
     return next((path for path in paths if path.count("/") > 1), None)
 
 
 def _takes_json(smoke: Smoke) -> str | None:
     """A configured endpoint that reads a JSON body without a login."""
-    if smoke.login:
+    if smoke.login and not smoke.login.form:
         return smoke.login.path
     return next((request.path for request in smoke.api if request.method == "POST" and not request.login), None)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import secrets
 
-import httpx
-
 from ci.config.shape.smoke import Login, Smoke
 from ci.engine.check import declare
 from ci.model import CheckSpec, Severity
-from ci.smoke.accounts import REFUSED, Accounts
-from ci.smoke.answers import json_of, text_of, told_redirect
+from ci.smoke.accounts import REFUSED, Accounts, LoggedIn
+from ci.smoke.answers import is_page, message, text_of, told_redirect
 from ci.smoke.examination import Examination
 from ci.smoke.target import Target
 
@@ -32,7 +30,8 @@ def test_login(target: Target, exam: Examination, smoke: Smoke, accounts: Accoun
     login, url = user.login, target.at(user.login.path)
     if not user.worked:
         exam.finding(
-            f"{login.path} answered {user.response.status_code} to the test user's own password, wanted 200",
+            f"{login.path} answered {user.response.status_code} to the test user's own password, wanted 200"
+            f"{_hint(user)}",
             url=url,
             key="status",
             excerpt=text_of(user.response),
@@ -72,16 +71,29 @@ def test_login_refuses(target: Target, exam: Examination, smoke: Smoke, accounts
     username, _ = accounts.credentials(target)
     wrong = secrets.token_urlsafe(12) + "aA1!"
     stranger = f"gonogo-{secrets.token_hex(6)}@example.com" if "@" in username else f"gonogo-{secrets.token_hex(6)}"
-    answers = {
+    attempts = {
         "a wrong password": accounts.attempt(target, username, wrong),
         "an unknown user": accounts.attempt(target, stranger, wrong),
     }
     url = target.at(login.path)
-    for who, answer in answers.items():
-        if answer.status_code not in REFUSED:
-            exam.finding(f"{login.path} answered {told_redirect(answer)} to {who}, wanted 401", url=url, key=who)
-    known, unknown = answers.values()
-    if not exam.findings and (known.status_code, _message(known)) != (unknown.status_code, _message(unknown)):
+    for who, attempt in attempts.items():
+        told = told_redirect(attempt.response)
+        if attempt.response.status_code in REFUSED or (login.form and not attempt.worked):
+            continue
+        if _opens(target, attempt):
+            exam.finding(f"{login.path} answered {told} to {who} and let them in, wanted 401", url=url, key=who)
+        elif not is_page(attempt.response):  # a page tells people in words
+            exam.finding(
+                f"{login.path} answered {told} to {who}, wanted 401: what it gave opens nothing, but clients and "
+                "monitors take it for a login",
+                url=url,
+                key=f"{who}: status",
+                severity=Severity.MEDIUM,
+            )
+    known, unknown = (attempt.response for attempt in attempts.values())
+    names = {username, stranger}
+    same = known.status_code == unknown.status_code and message(known, names) == message(unknown, names)
+    if not exam.findings and not same:
         exam.finding(
             f"{login.path} answers a wrong password ({known.status_code}) otherwise than an unknown user "
             f"({unknown.status_code}), "
@@ -128,9 +140,22 @@ def _configured(exam: Examination, smoke: Smoke) -> Login:
     return smoke.login
 
 
-def _message(answer: httpx.Response) -> object:
-    """What an answer says, without what differs from one request to the next, such as a request id."""
-    body = json_of(answer)
-    if isinstance(body, dict):
-        return {key: value for key, value in body.items() if key in {"error", "message", "detail", "title", "code"}}
-    return None
+def _hint(user: LoggedIn) -> str:
+    """What may be wrong with the configuration, where the answer is one to a request that was not understood."""
+    status, login = user.response.status_code, user.login
+    if not login.form and status in (400, 403, 415, 422):
+        return "; if it takes an HTML form instead of JSON, write smoke.login.form: true"
+    if login.form and not login.page and status in (400, 403, 419, 422):
+        return "; if its form has hidden fields, name the page that holds it in smoke.login.page"
+    if login.form and login.page and not user.found_form:
+        return f"; {login.page} holds no form with a field for a password, so nothing hidden went along"
+    return ""
+
+
+def _opens(target: Target, attempt: LoggedIn) -> bool:
+    """Whether what a login gave opens what only the logged-in user may see, which is closed to strangers."""
+    if not (attempt.cookies or attempt.token) or target.get(attempt.login.whoami).status_code == 200:
+        return bool(attempt.cookies or attempt.token)
+    return any(
+        target.get(attempt.login.whoami, by=by).status_code == 200 for by in (attempt.by_cookie, attempt.by_token)
+    )

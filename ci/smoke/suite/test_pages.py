@@ -82,7 +82,7 @@ def test_failed_requests(exam: Examination, visits: Visits) -> None:
     )
 )
 def test_mixed_content(exam: Examination, visits: Visits) -> None:
-    if not any(visit.no_answer or visit.url.startswith("https:") for visit in visits):
+    if visits and not any(visit.no_answer or visit.url.startswith("https:") for visit in visits):
         exam.skip("the target is served over plain HTTP, where nothing can be mixed; point --url at its HTTPS address")
     _judge(exam, visits, mixed_content_problems)
 
@@ -109,6 +109,8 @@ def test_responsive(exam: Examination, visits: Visits) -> None:
 
 def _judge(exam: Examination, visits: Visits, problems: Callable[[Visit], Iterable[Problem]]) -> None:
     """Judge all visits; those that came to nothing leave the check without an answer unless others say no."""
+    if not visits:
+        exam.skip("no page is configured: list them in gonogo.yaml, as in smoke.pages: [/]")
     for visit in visits:
         if visit.no_answer:
             continue

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import json
-import secrets
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import httpx
 
@@ -16,10 +12,14 @@ from ci.engine.check import declare
 from ci.errors import CannotRun
 from ci.model import CheckSpec, ErrorKind, Severity
 from ci.smoke.accounts import Accounts
-from ci.smoke.answers import refuses, told_redirect
+from ci.smoke.answers import json_of, refuses, told_redirect
 from ci.smoke.examination import Examination
+from ci.smoke.forgeries import claims_of, confusions, forgeries, head_of, well_known_key
 from ci.smoke.suite.test_protection import protected_endpoints
 from ci.smoke.target import ANONYMOUS, Credentials, Target
+
+KEY_SETS = ("/.well-known/jwks.json", "/api/auth/jwks", "/jwks.json")
+"""Where applications publish the keys that their tokens are verified with (RFC 7517)."""
 
 NO_LOGIN = "no login is configured: describe it in gonogo.yaml under smoke.login"
 
@@ -40,7 +40,14 @@ NO_LOGIN = "no login is configured: describe it in gonogo.yaml under smoke.login
 def test_forged_tokens(target: Target, exam: Examination, smoke: Smoke, accounts: Accounts) -> None:
     paths = _closed(target, protected_endpoints(exam, smoke), smoke)
     genuine = _genuine_token(target, accounts)
-    for what, token in _forgeries(genuine):
+    if genuine and (key := well_known_key(genuine)):
+        exam.finding(
+            f"the access token is signed with the well-known key `{key}`, so anybody can write one; make a key of 256 "
+            "random bits, and end every session",
+            url=target.at(smoke.login.path if smoke.login else "/"),
+            key="well-known key",
+        )
+    for what, token in (*forgeries(genuine), *(_confusions(target, genuine) if genuine else ())):
         for path in paths:
             _judge(target, exam, path, what, token, smoke)
 
@@ -114,16 +121,6 @@ def test_token_lifetime(target: Target, exam: Examination, smoke: Smoke, account
         )
 
 
-def claims_of(token: str) -> dict[str, Any] | None:
-    """What a JSON Web Token claims, unverified; None when it is not one."""
-    import jwt
-
-    try:
-        return dict(jwt.decode(token, options={"verify_signature": False}))
-    except jwt.InvalidTokenError:
-        return None
-
-
 def _closed(target: Target, paths: tuple[str, ...], smoke: Smoke) -> tuple[str, ...]:
     """Those endpoints that refuse strangers: an open one would believe any token, and so tell nothing."""
     closed = tuple(path for path in paths if refuses(_ask(target, path, ANONYMOUS), smoke.login))
@@ -152,27 +149,14 @@ def _genuine_token(target: Target, accounts: Accounts) -> str | None:
     return token if claims_of(token or "") is not None else None
 
 
-def _forgeries(genuine: str | None) -> Iterator[tuple[str, str]]:
-    """Tokens that no application may believe, with what is wrong about each."""
-    import jwt
-
-    now = int(time.time())
-    made_up = {"sub": "1", "role": "admin", "iat": now, "exp": now + 600}
-    claims = {**(claims_of(genuine) or {}), "exp": now + 600} if genuine else made_up
-    header = jwt.get_unverified_header(genuine) if genuine else {}
-    kid = {"kid": header["kid"]} if "kid" in header else {}
-    for name in ("none", "None"):
-        yield f"a token with alg `{name}`", f"{_part({'alg': name, 'typ': 'JWT', **kid})}.{_part(claims)}."
-    yield "a token signed by another key", jwt.encode(claims, secrets.token_hex(32), algorithm="HS256", headers=kid)
-    if genuine:
-        head, _, signature = genuine.split(".")
-        tampered = {**claims, "exp": now + 86_400, "role": "admin"}
-        yield "a token whose claims were changed after signing", f"{head}.{_part(tampered)}.{signature}"
-        yield "a token without its signature", genuine.rpartition(".")[0] + "."
-
-
-def _part(data: dict[str, Any]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(data).encode()).rstrip(b"=").decode()
+def _confusions(target: Target, genuine: str) -> Iterator[tuple[str, str]]:
+    """Forgeries with the application's public key, where its tokens are verified with one that it publishes."""
+    if head_of(genuine).get("alg", "HS256").startswith("HS"):
+        return
+    for path in KEY_SETS:
+        if (published := json_of(target.get(path))) is not None:
+            yield from confusions(genuine, published)
+            return
 
 
 def _judge(target: Target, exam: Examination, path: str, what: str, token: str, smoke: Smoke) -> None:

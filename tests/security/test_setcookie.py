@@ -34,9 +34,9 @@ def answer(*lines: str, body: bytes = b"") -> Answer:
 def jar(*lines: str, names: tuple[str, ...] = (), login: Answer | None = None) -> Jar:
     """What a page sets and, perhaps, a login."""
     described = Login(path="/login", username="USER", password="PASSWORD", token="token", whoami="/me")
-    user = User(described, login) if login else None
+    user = User(described, login, "https://a.example") if login else None
     seen = (answer(*lines), *([login] if login else []))
-    return Jar(seen, frozenset(names), 30 * 86_400.0, user, None)
+    return Jar(seen, frozenset(names), frozenset(), 30 * 86_400.0, user, None)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_where_no_cookie_is_set_the_reason_says_what_to_configure(check: Check[J
     reason = judge(check, jar()).skip_reason
     assert reason
     assert "1 answers" in reason and "smoke.login" in reason and "security.pages" in reason
-    assert judge(check, Jar((), frozenset(), 1.0, None, None)).outcome is Outcome.ERROR, "nothing was asked"
+    assert judge(check, Jar((), frozenset(), frozenset(), 1.0, None, None)).outcome is Outcome.ERROR, "nothing was asked"
 
 
 @pytest.mark.parametrize("check", CHECKS)

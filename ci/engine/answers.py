@@ -33,3 +33,8 @@ def states_of(services: Any) -> Iterator[tuple[str, str]]:
         if isinstance(state, bool):
             state = "ok" if state else "down"
         yield str(name), "unknown" if state is None else str(state)
+
+
+def shows_wall(set_cookie: str, body: str) -> bool:
+    """Whether an answer 401 is the page of Vercel Authentication, or of Vercel's Password Protection."""
+    return "_vercel_sso_nonce" in set_cookie or any(sign in body for sign in ("_vercel_sso_nonce", "_vercel_password"))

@@ -14,6 +14,7 @@ import httpx
 import stamina
 
 from ci import __version__
+from ci.engine.answers import shows_wall
 from ci.engine.bodies import AsyncCapped, Capped
 from ci.engine.trusted import AUDIENCE_VARIABLE, TrustedToken
 from ci.errors import CannotRun
@@ -130,7 +131,7 @@ class _Guard:
 
     @staticmethod
     def check_wall(response: httpx.Response, url: httpx.URL) -> None:
-        if "_vercel_sso_nonce" in response.headers.get("set-cookie", "") or b"_vercel_sso_nonce" in response.content:
+        if shows_wall(response.headers.get("set-cookie", ""), response.text):
             raise login_wall(url)
 
 

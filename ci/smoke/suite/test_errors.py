@@ -10,6 +10,7 @@ from ci.engine.internals import internals
 from ci.model import CheckSpec, Severity
 from ci.smoke.answers import is_json, media_type, text_of
 from ci.smoke.examination import Examination
+from ci.smoke.shell import shell_of
 from ci.smoke.target import Target, unlikely_path
 
 GONE = (404, 410)
@@ -29,7 +30,9 @@ _MALFORMED = b'{"gonogo": '
             "engines and monitors."
         ),
         remediation=(
-            "Let the router's last rule answer 404; a single-page application needs a list of its own routes for that."
+            "Let the router's last rule answer 404. A single-page application needs a list of its own routes for that "
+            "(Vercel: one rewrite for each route in place of `/(.*)`); without one its pages are told of as low. Its "
+            "API is no page: rewrite `/((?!api/).*)` at most."
         ),
         references=(
             "RFC 9110, section 15.5.5",
@@ -41,11 +44,15 @@ def test_not_found(target: Target, exam: Examination, smoke: Smoke) -> None:
     page = unlikely_path()
     response = target.get(page)
     if response.status_code not in GONE:
+        is_shell = response.is_success and shell_of(target) is not None
         exam.finding(
-            f"the page {page}, which cannot exist, answered {response.status_code}, wanted 404",
+            f"the page {page}, which cannot exist, answered {response.status_code}, wanted 404"
+            + (": every path gets the shell of this single-page application" if is_shell else ""),
             url=target.at("/"),
             key="page",
             excerpt=text_of(response),
+            # The host cannot know the browser's routes: such applications do so by design.
+            severity=Severity.LOW if is_shell else None,
         )
     if api := _some_api(smoke):
         path = unlikely_path(api)
@@ -75,7 +82,9 @@ def test_not_found(target: Target, exam: Examination, smoke: Smoke) -> None:
 def test_error_bodies(target: Target, exam: Examination, smoke: Smoke) -> None:
     _judge(exam, "an unknown page", target.get(unlikely_path()), wants_json=False)
     if api := _some_api(smoke):
-        _judge(exam, "an unknown endpoint", target.get(unlikely_path(api)), wants_json=True, at=target.at(api))
+        # No client calls it, and frameworks answer it with their page: HTML is less grave there.
+        unknown = target.get(unlikely_path(api))
+        _judge(exam, "an unknown endpoint", unknown, wants_json=True, at=target.at(api), html_is=Severity.LOW)
     if path := _takes_json(smoke):
         response = target.post(path, content=_MALFORMED, headers={"content-type": "application/json"})
         _judge(exam, f"malformed JSON sent to {path}", response, wants_json=True, at=target.at(path))
@@ -88,7 +97,15 @@ def test_error_bodies(target: Target, exam: Examination, smoke: Smoke) -> None:
             )
 
 
-def _judge(exam: Examination, what: str, response: httpx.Response, *, wants_json: bool, at: str | None = None) -> None:
+def _judge(
+    exam: Examination,
+    what: str,
+    response: httpx.Response,
+    *,
+    wants_json: bool,
+    at: str | None = None,
+    html_is: Severity = Severity.MEDIUM,
+) -> None:
     url = at or str(response.url.join("/"))
     body = text_of(response)
     if response.is_server_error:
@@ -111,7 +128,7 @@ def _judge(exam: Examination, what: str, response: httpx.Response, *, wants_json
             "wanted JSON as from the rest of the API",
             url=url,
             key="type",
-            severity=Severity.MEDIUM,
+            severity=html_is,
             excerpt=body,
         )
 

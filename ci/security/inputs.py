@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import secrets
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ MOST_ENDPOINTS = 3
 UNKNOWN = "gonogo_unknown_field"
 DEPTH = 200
 """Lists within lists: more than anybody means, fewer than a parser must bear."""
+KEYS: dict[str, Any] = {"__proto__": {}, "constructor": {"prototype": {}}}
+"""Names at which a careless copy of an object breaks (CWE-1321); empty, so that nobody's prototype is changed."""
 _JSON = {"content-type": "application/json"}
 NOTHING_TAKES_JSON = "no endpoint that takes JSON is configured: list one under smoke.api, or the login as smoke.login"
 
@@ -35,6 +38,8 @@ class Fed:
     url: str
     answer: Answer | None
     """None when the server broke the connection, which is a refusal as well."""
+    may_pass: bool = False
+    """Whether an application may take it and ignore what is odd about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,14 @@ async def feed(visit: Visit) -> Meal:
         answer = await visit.ask_boldly(request.method, request.path, headers=headers, content=content)
         return Fed(what, visit.url + request.path, answer)
 
+    async def poisoned(request: Request) -> Fed:
+        fed = await one(
+            request, "keys of JavaScript's prototypes", json.dumps({**(request.body or {}), **KEYS}).encode()
+        )
+        return dataclasses.replace(fed, may_pass=True)
+
     malformed = [one(request, what, content) for request in endpoints for what, content in _malformed(request)]
+    malformed += [poisoned(request) for request in endpoints if request.body]
     large = json.dumps({"gonogo": "a" * config.security.max_body}).encode()
     oversize = [one(request, f"{len(large)} bytes", large) for request in endpoints]
     known = [request for request in endpoints if request.body]
@@ -95,7 +107,7 @@ async def feed(visit: Visit) -> Meal:
         severity=Severity.HIGH,
         why="Input that makes the code fail finds its way into queries, files and error pages.",
         remediation="Validate every body against a schema before the code sees it, and answer 400 or 422 otherwise.",
-        references=("CWE-20", "CWE-1287", "OWASP Input Validation Cheat Sheet", "OWASP ASVS 2.2.1"),
+        references=("CWE-20", "CWE-1287", "CWE-1321", "OWASP Input Validation Cheat Sheet", "OWASP ASVS 2.2.1"),
     )
 )
 def malformed_input(meal: Meal) -> Judged:
@@ -180,7 +192,7 @@ def _judge(spec: CheckSpec, fed: tuple[Fed, ...]) -> Judged:
         sent = f"{answer.method} {item.url} answered {answer.status} to {item.what}"
         if answer.failed:
             yield wrong(spec, answer, f"{sent}; wanted 400 or 422", key=f"failed {item.what}", shows=answer.excerpt)
-        elif answer.succeeded:
+        elif answer.succeeded and not item.may_pass:
             yield wrong(spec, answer, f"{sent}, as if it were in order", key=f"accepted {item.what}")
         elif what := internals(answer.text):
             yield wrong(spec, answer, f"{sent} with {what}", key=f"traces {item.what}", shows=answer.excerpt)

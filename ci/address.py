@@ -12,6 +12,8 @@ _ASSET = re.compile(
 """A file that a bundler made: its name, a separator, perhaps a hash of its content, its kind."""
 _BUILD = re.compile(r"(?<=/_next/static/)[\w-]{8,64}(?=/_(?:build|ssg)Manifest\.js$)")
 """Next.js' id of a build."""
+_TURBOPACK = re.compile(r"(?<=/_next/static/chunks/)(?P<name>(?:\w+-)?)[0-3][0-9a-z_~-]{12}(?=\.(?:js|css)(?:\.map)?$)")
+"""Next.js' chunks by Turbopack: 64 bits in base 38, whatever they come to."""
 _HEX = re.compile(r"[0-9a-f]{6,64}|[0-9A-F]{6,64}")
 _BASE_32 = re.compile(r"[A-Z2-7]{8}")
 """What esbuild writes."""
@@ -27,7 +29,7 @@ def path_of(url: str) -> str:
 
 def lasting(path: str) -> str:
     """The path with `*` in place of the hash of a bundle's content: `/assets/index-*.js`, whatever was built."""
-    path = _BUILD.sub("*", path)
+    path = _TURBOPACK.sub(r"\g<name>*", _BUILD.sub("*", path))
     found = _ASSET.search(path)
     if found is None or not _is_hash(found["hash"]):
         return path

@@ -68,6 +68,8 @@ async def before(run: Run) -> tuple[Subject, tuple[CheckResult, ...]]:
         why = explain(error)
         wait = time.perf_counter() - started
         return run.subject, (errored(REACHABLE, why).model_copy(update={"duration_s": wait}),)
+    if nothing := _nothing_there(answer):
+        return run.subject, (errored(REACHABLE, explain(nothing)),)
     seen = Evidence(summary=f"GET {path} → {answer.status_code} after {time.perf_counter() - started:.2f} s")
     reachable = CheckResult(spec=REACHABLE, outcome=Outcome.PASS, evidence=(seen,), attempts=attempts)
     if identity is None:
@@ -109,6 +111,18 @@ async def after(run: Run) -> tuple[CheckResult, ...]:
 def report(subject: Subject, started_at: datetime, results: Sequence[CheckResult]) -> StageReport:
     return StageReport(
         stage=STAGE, subject=subject, started_at=started_at, finished_at=datetime.now(UTC), results=tuple(results)
+    )
+
+
+def _nothing_there(answer: httpx.Response) -> CannotRun | None:
+    """Whether Vercel itself said that no deployment serves this address."""
+    code = answer.headers.get("x-vercel-error", "")
+    if not code.startswith(("DEPLOYMENT_", "DNS_")):
+        return None
+    return CannotRun(
+        ErrorKind.UNREACHABLE,
+        f"Vercel answered {answer.url} itself with `{code[:60]}`: no deployment serves this address; "
+        "correct --url, or look at the deployment in Vercel's dashboard",
     )
 
 

@@ -137,6 +137,7 @@ _DECLARED = (
     Flaw("exposed-dump", "GET /backup.sql serves the database", "security/exposed-backups"),
     Flaw("debug-page", "GET /debug shows the environment", "security/debug-pages"),
     Flaw("listing", "GET /static/ lists the files", "security/directory-listing"),
+    Flaw("image-proxy", "the image service fetches any address", "security/image-proxy"),
     Flaw("docs-open", "GET /docs shows the API documentation", "security/api-docs"),
     Flaw("method-trace", "a wrong method answers with a traceback", "security/stack-traces"),
     Flaw("internal-address", "a header names the machine behind the edge", "security/internal-addresses"),

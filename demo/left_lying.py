@@ -27,6 +27,8 @@ def left_lying(request: Request) -> Response | None:
         return PlainTextResponse(_ENVIRONMENT)
     if path == "/static/" and flaws.active(request, "listing"):
         return Response(_LISTING, media_type="text/html")
+    if path == "/_next/image" and flaws.active(request, "image-proxy"):
+        return Response("<svg/>", media_type="image/svg+xml")
     if path == "/docs" and flaws.active(request, "docs-open"):
         return Response(_DOCUMENTATION, media_type="text/html")
     if path.endswith(".js.map") and flaws.active(request, "source-maps"):

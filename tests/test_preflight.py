@@ -31,6 +31,15 @@ def kind(result: CheckResult) -> ErrorKind | None:
     return result.error.kind if result.error else None
 
 
+async def test_an_address_without_a_deployment(tmp_path: Path) -> None:
+    gone = answers("no deployment", status=404, headers={"x-vercel-error": "DEPLOYMENT_NOT_FOUND"})
+    _, results = await before(gone, tmp_path)
+    assert kind(results["reachable"]) is ErrorKind.UNREACHABLE
+    crashed = answers("oh", status=500, headers={"x-vercel-error": "FUNCTION_INVOCATION_FAILED"})
+    _, results = await before(crashed, tmp_path)
+    assert results["reachable"].outcome is Outcome.PASS, "the application itself has failed"
+
+
 async def test_the_target_names_the_subject(tmp_path: Path) -> None:
     subject, results = await before(health(), tmp_path)
     assert (subject.commit, subject.deployment_id) == (COMMIT, "dpl_1")

@@ -19,7 +19,7 @@ from ci.engine.bodies import ACCEPTED, AsyncCapped, Capped, coding_to_watch
 from ci.engine.inert import one_line
 from ci.engine.redaction import in_a_header
 from ci.engine.trusted import AUDIENCE_VARIABLE, TrustedToken
-from ci.engine.walls import may_be_wall, shows_wall
+from ci.engine.walls import may_be_wall, page_of, shows_wall
 from ci.errors import CannotRun
 from ci.model import ErrorKind
 
@@ -157,7 +157,7 @@ class _Transport(httpx.BaseTransport):
         if may_be_wall(response):
             body = b"".join(response.stream)
             response.stream = httpx.ByteStream(body)
-            if shows_wall(response, body):
+            if shows_wall(response.headers.get("set-cookie", ""), page_of(response, body)):
                 raise login_wall(request.url)
         return response
 
@@ -181,7 +181,7 @@ class _AsyncTransport(httpx.AsyncBaseTransport):
         if may_be_wall(response):
             body = b"".join([part async for part in response.stream])
             response.stream = httpx.ByteStream(body)
-            if shows_wall(response, body):
+            if shows_wall(response.headers.get("set-cookie", ""), page_of(response, body)):
                 raise login_wall(request.url)
         return response
 

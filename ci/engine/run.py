@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,9 @@ class Run:
     """The only part of the security stage to run; both when none is named."""
     since: str | None = None
     """A revision: of the code only what was added since then is judged."""
+
+    alone: asyncio.Event | None = None
+    """Set once no stage beside asks the target any more: what uses up a rate limit waits for it."""
 
     @property
     def url(self) -> str:

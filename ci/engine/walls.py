@@ -31,7 +31,15 @@ def may_be_wall(response: httpx.Response) -> bool:
     return response.status_code == 401 and "html" in response.headers.get("content-type", "")
 
 
-def shows_wall(response: httpx.Response, body: bytes) -> bool:
-    """Whether it is Vercel's deployment protection. `body` is as it came: the response itself stays unread."""
-    page = httpx.Response(response.status_code, headers=response.headers, stream=httpx.ByteStream(body))
-    return "_vercel_sso_nonce" in response.headers.get("set-cookie", "") or b"_vercel_sso_nonce" in page.read()
+def page_of(response: httpx.Response, body: bytes) -> str:
+    """The text of a body as it came; the response itself stays unread."""
+    return (
+        httpx.Response(response.status_code, headers=response.headers, stream=httpx.ByteStream(body))
+        .read()
+        .decode(errors="replace")
+    )
+
+
+def shows_wall(set_cookie: str, page: str) -> bool:
+    """Whether an answer 401 is the page of Vercel Authentication, or of Vercel's Password Protection."""
+    return "_vercel_sso_nonce" in set_cookie or any(sign in page for sign in ("_vercel_sso_nonce", "_vercel_password"))

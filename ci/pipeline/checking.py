@@ -70,6 +70,21 @@ class _Flight:
                 if stage in self.stages:
                     group.create_task(self.fly(stage))
 
+    async def fly_side_by_side(self) -> None:
+        """Smoke and security; what security uses up rate limits with waits until smoke has made its requests."""
+        alone = asyncio.Event()
+        self.run = dataclasses.replace(self.run, alone=alone)
+
+        async def others() -> None:
+            try:
+                await self.fly_together([stage for stage in SIDE_BY_SIDE if stage != "security"])
+            finally:
+                alone.set()
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(others())
+            group.create_task(self.fly_together(["security"]))
+
     def is_no_go(self, stage: str) -> bool:
         if stage not in self.reports:
             return False
@@ -121,7 +136,7 @@ async def _fly_all(flight: _Flight) -> None:
         flight.leave_out(flight.stages, "the preflight could not make sure of the target")
         return
     flight.add(report.model_copy(update={"results": (*report.results, *preflight.awaited(flight.run))}))
-    await flight.fly_together(SIDE_BY_SIDE)
+    await flight.fly_side_by_side()
     if flight.is_no_go("smoke"):
         flight.leave_out(ALONE, "smoke is NO-GO, so the target was spared the load")
     await flight.fly_together([stage for stage in ALONE if stage not in flight.reports])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -12,17 +13,22 @@ from ci.errors import CannotRun
 from ci.model import CheckSpec, ErrorKind, Evidence, Severity
 from ci.security.answer import Answer, absolute
 from ci.security.judging import Judged, seen, wrong
+from ci.security.maps import addresses_of_maps, sources_in
 from ci.security.markup import markup_of
 from ci.security.secret_patterns import Found, own_values, secrets_in, server_keys_in
 from ci.security.surface import fetch_surface
 from ci.security.visit import Visit, gather
 
 MOST_SCRIPTS = 40
+MOST_STYLES = 10
 SCRIPT_LIMIT = 3_000_000
 """Bytes of one script that are read."""
 
-_MAP = re.compile(rb"[#@] ?sourceMappingURL=([^\s'\"*]{1,500})")
 _CHUNK = re.compile(r"[\"'](?:\./)?(/?(?:(?:_next/)?static/(?:chunks|js)|assets)/[\w./~%()\[\]-]{1,200}\.js)[\"']")
+_BESIDE = re.compile(r"\b(?:import\s*\(\s*|from\s*|import\s*)[\"'`](\.{1,2}/[\w./~%-]{1,200}\.m?js)[\"'`]")
+"""What a module loads from its own folder (ECMA-262, section 16.2.2), as Vite writes it."""
+MOST_ROUNDS = 4
+"""How often scripts that scripts name are looked for in turn."""
 _JAVASCRIPT = re.compile(r"(?i)javascript|ecmascript|^text/plain$|^application/octet-stream$|^$")
 
 
@@ -51,22 +57,28 @@ async def unpack(visit: Visit) -> Bundle:
     wanted = dict.fromkeys(
         url.partition("#")[0] for page in pages for url in _scripts_of(page) if origin(url) == origin(visit.url)
     )
-    first = await _fetch(visit, list(wanted)[:MOST_SCRIPTS])
-    chunks = {
-        absolute(visit.url + "/", _placed(name)): None for script in first for name in _CHUNK.findall(script.text)
-    }
-    more = [url for url in chunks if url not in wanted]
-    room = MOST_SCRIPTS - len(first)
-    scripts = (*first, *await _fetch(visit, more[:room]))
+    scripts: list[Answer] = []
+    asked: set[str] = set()
+    for _ in range(MOST_ROUNDS):
+        batch = [url for url in wanted if url not in asked][: MOST_SCRIPTS - len(asked)]
+        asked.update(batch)
+        fetched = await _fetch(visit, batch)
+        scripts += fetched
+        wanted |= {url: None for script in fetched for url in _named_in(script, visit.url)}
     if wanted and not scripts:
         raise CannotRun(ErrorKind.NO_DATA, f"none of the {len(wanted)} scripts that the pages load could be read")
-    maps = await gather(visit.ask_boldly("GET", _map_of(script)) for script in scripts)
+    styles = dict.fromkeys(url for page in pages for url in _styles_of(page) if origin(url) == origin(visit.url))
+    dressed = await gather(visit.ask_boldly("GET", url) for url in list(styles)[:MOST_STYLES])
+    mapped = (*scripts, *(answer for answer in dressed if answer is not None and answer.succeeded))
+    maps = await gather(
+        visit.ask_boldly("GET", url, limit=SCRIPT_LIMIT) for answer in mapped for url in addresses_of_maps(answer)
+    )
     return Bundle(
         pages=pages,
-        scripts=scripts,
+        scripts=tuple(scripts),
         maps=tuple(answer for answer in maps if answer is not None),
         own_secrets=own_values(visit.run.environ, visit.run.config.secret_variables()),
-        left_out=max(0, len(wanted) + len(more) - MOST_SCRIPTS),
+        left_out=len(wanted) - len(asked),
     )
 
 
@@ -77,6 +89,20 @@ def _scripts_of(page: Answer) -> tuple[str, ...]:
     return (*(script.url for script in markup.scripts), *early)
 
 
+def _styles_of(page: Answer) -> tuple[str, ...]:
+    loads = markup_of(page).loads
+    return tuple(url for element, url in loads if element == "link" and urlsplit(url).path.endswith(".css"))
+
+
+def _named_in(script: Answer, target: str) -> Iterator[str]:
+    """The target's own scripts that a script loads when they are needed."""
+    for name in _CHUNK.findall(script.text):
+        yield absolute(target + "/", _placed(name))
+    for name in _BESIDE.findall(script.text):
+        if origin(url := absolute(script.url, name)) == origin(target):
+            yield url
+
+
 async def _fetch(visit: Visit, urls: list[str]) -> tuple[Answer, ...]:
     answers = await gather(visit.ask_boldly("GET", url, limit=SCRIPT_LIMIT) for url in urls)
     return tuple(a for a in answers if a is not None and a.succeeded and _JAVASCRIPT.search(a.media_type))
@@ -85,16 +111,6 @@ async def _fetch(visit: Visit, urls: list[str]) -> tuple[Answer, ...]:
 def _placed(name: str) -> str:
     """Next.js names its chunks without the folder that it serves them from."""
     return f"/_next/{name}" if name.startswith("static/chunks/") else name
-
-
-def _map_of(script: Answer) -> str:
-    """Where the script says that its map is, or where it usually is."""
-    told = _MAP.findall(script.body)
-    name = told[-1].decode("ascii", "replace") if told else ""
-    found = (
-        absolute(script.url, name) if name and not name.startswith("data:") else script.url.partition("?")[0] + ".map"
-    )
-    return found if origin(found) == origin(script.url) else script.url.partition("?")[0] + ".map"
 
 
 @check(
@@ -134,7 +150,7 @@ def bundle_server_keys(bundle: Bundle) -> Judged:
 @check(
     CheckSpec(
         id="security/source-maps",
-        title="The source of the scripts is not served beside them",
+        title="The source of scripts and style sheets is not served beside them",
         severity=Severity.MEDIUM,
         why="A source map with its sources is the application's code, comments included.",
         remediation="Build without public source maps, or send them to the error tracker and delete them "
@@ -144,7 +160,7 @@ def bundle_server_keys(bundle: Bundle) -> Judged:
 )
 def source_maps(bundle: Bundle) -> Judged:
     for answer in bundle.maps:
-        if count := _sources_in(answer):
+        if count := sources_in(answer):
             told = f"{answer.url} serves the source of {count} files"
             yield wrong(source_maps.spec, answer, told)
         else:
@@ -153,20 +169,6 @@ def source_maps(bundle: Bundle) -> Judged:
     for script in inline:
         yield wrong(source_maps.spec, script, f"{script.url} carries its source map within itself", key="inline")
     yield from _count(bundle)
-
-
-def _sources_in(answer: Answer) -> int:
-    """How many files' sources a map holds. A map that is longer than what was read is known by its beginning."""
-    if not answer.succeeded:
-        return 0
-    data = answer.json
-    if isinstance(data, dict):
-        held = data.get("sourcesContent")
-        return sum(1 for source in held if isinstance(source, str) and source) if isinstance(held, list) else 0
-    head = answer.text[:2_000]
-    return (
-        1 if head.lstrip().startswith("{") and '"mappings"' in answer.text and '"sourcesContent"' in answer.text else 0
-    )
 
 
 def _judge(spec: CheckSpec, answer: Answer, found: list[Found], does: str) -> Judged:

@@ -18,11 +18,26 @@ _LOG = re.compile(
 _KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 _SQL = re.compile(r"(?i)\b(?:CREATE TABLE|INSERT INTO|PostgreSQL database dump|MySQL dump)\b")
 _PHP_INFO = re.compile(r"<title>phpinfo\(\)|PHP Version [\d.]+")
-_LISTING = re.compile(r"(?i)<title>(?:Index of|Directory listing for) ?/|<h1>(?:Index of|Directory listing for) ?/")
+_LISTING = re.compile(
+    r"(?i)<(?:title|h1)[^>]{0,100}>\s*"
+    r"(?:(?:Index of|Directory (?:listing|index) (?:for|of)|listing directory)\s*/|Files within\s)"
+)
+"""As Apache, nginx, Python, serve-index, Vercel's own `serve`, http-server and Jetty write it."""
 _METRICS = re.compile(r"(?m)^# (?:HELP|TYPE) \w+")
 _DOCS = re.compile(r"(?i)swagger-ui|redoc|rapidoc|scalar/api-reference|\"openapi\"\s*:\s*\"3|\"swagger\"\s*:\s*\"2")
 _ENVIRONMENT = re.compile(r"(?i)\"?(?:environ|env_vars|process\.env|DATABASE_URL|SECRET_KEY)\"?\s*[:=]")
 _ZIP, _GZIP, _SQLITE, _DS_STORE = b"PK\x03\x04", b"\x1f\x8b", b"SQLite format 3\0", b"\0\0\0\1Bud1"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The sign of a door that gives whoever knocks a cookie."""
+
+    cookie: str
+
+    def shows_in(self, answer: Answer) -> bool:
+        given = [line.partition(";")[0].partition("=") for line in answer.headers.get_list("set-cookie")]
+        return any(name.strip() == self.cookie and value.strip() for name, _, value in given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +46,13 @@ class Lair:
 
     path: str
     kind: str
-    sign: re.Pattern[str] | bytes
+    sign: re.Pattern[str] | bytes | Grant
     is_text: bool = False
     """Whether it is never a page: a page may well speak of passwords and show a log."""
 
     def shows_in(self, answer: Answer) -> bool:
+        if isinstance(self.sign, Grant):
+            return self.sign.shows_in(answer)
         if not answer.succeeded or (self.is_text and answer.is_page):
             return False
         if isinstance(self.sign, bytes):
@@ -43,7 +60,7 @@ class Lair:
         return self.sign.search(answer.text) is not None
 
 
-def _lairs(kind: str, sign: re.Pattern[str] | str | bytes, *paths: str) -> tuple[Lair, ...]:
+def _lairs(kind: str, sign: re.Pattern[str] | str | bytes | Grant, *paths: str) -> tuple[Lair, ...]:
     made = re.compile(sign) if isinstance(sign, str) else sign
     return tuple(Lair(path, kind, made, is_text=sign in (_SETTINGS, _LOG)) for path in paths)
 
@@ -120,20 +137,25 @@ DEBUG = (
         "a profiler", r"(?i)Symfony Profiler|Types of profiles available|__debug__/", "/_profiler", "/debug/pprof/"
     ),
     *_lairs("a console", r"(?i)Werkzeug Debugger|Interactive Console", "/console"),
+    *_lairs("a way into draft mode", Grant("__prerender_bypass"), "/api/draft", "/api/preview", "/api/enable-draft"),
     *_lairs("debug information", _ENVIRONMENT, "/debug", "/api/debug"),
 )
 LISTINGS = _lairs(
     "a directory listing",
     _LISTING,
-    "/static/",
-    "/assets/",
-    "/public/",
-    "/uploads/",
-    "/files/",
-    "/backup/",
-    "/media/",
-    "/images/",
-    "/logs/",
+    *(
+        "/static/",
+        "/assets/",
+        "/public/",
+        "/uploads/",
+        "/files/",
+        "/images/",
+        "/media/",
+        "/backup/",
+        "/logs/",
+        "/dist/",
+    ),
+    *("/_next/", "/_next/static/", "/_next/static/chunks/"),
 )
 DOCUMENTS = _lairs(
     "API documentation",

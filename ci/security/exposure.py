@@ -107,10 +107,10 @@ def exposed_backups(exposure: Exposure) -> Judged:
 @check(
     CheckSpec(
         id="security/debug-pages",
-        title="No debug page, profiler or metrics are open",
+        title="No debug page, profiler, metrics or draft mode is open",
         severity=Severity.HIGH,
-        why="They show settings, queries and memory, and some run code for whoever asks.",
-        remediation="Switch debugging off in production and put metrics behind a login; "
+        why="They show settings, queries, memory and what is not published yet, and some run code for whoever asks.",
+        remediation="Switch debugging off in production, put metrics behind a login, and let draft mode want a secret; "
         "security.public names what is open on purpose.",
         references=("CWE-489", "CWE-215", "OWASP WSTG-CONF-02"),
     )

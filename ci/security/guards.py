@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from ci.engine.check import check
@@ -24,6 +25,9 @@ SKIPPED_MIDDLEWARE = (
     ":".join(["src/middleware"] * 5),
 )
 """Values of `x-middleware-subrequest` that made Next.js leave its middleware out (CVE-2025-29927)."""
+_SENT_AWAY = ("NEXT_REDIRECT", "__N_REDIRECT")
+"""What Next.js answers, with status 200, in place of a component or of data that has sent its visitor away."""
+_BUILD = re.compile(r"/_next/static/([\w-]{1,100})/_(?:build|ssg)Manifest\.js|\"buildId\":\"([\w-]{1,100})\"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +65,19 @@ async def try_guards(visit: Visit) -> Guarded:
         return Tried(path, how, await visit.ask_boldly(method, spelled, headers=headers, json=body))
 
     usual = await gather(visit.get(path) for path in paths)
+    start = await visit.get("/")
     methods = [one(path, method, method, path) for path in paths for method in METHODS]
     spellings = [one(path, f"as {other}", "GET", other) for path in paths for other in _spellings(path)]
+    if build := _BUILD.search(start.text):
+        data = f"/_next/data/{build[1] or build[2]}"
+        spellings += [one(path, "as its data alone", "GET", f"{data}{path}.json") for path in smoke.protected]
     headers = [one(path, f"with {_told(extra)}", "GET", at, extra) for path in paths for at, extra in _bypasses(path)]
     return Guarded(
         by_method=await gather(methods),
         by_spelling=await gather(spellings),
         by_header=await gather(headers),
         # The start page answers a header that it does not know with itself.
-        strangers=Strangers((*(await meet_strangers(visit)).answers, await visit.get("/"))),
+        strangers=Strangers((*(await meet_strangers(visit)).answers, start)),
         open_anyway=frozenset(path for path, answer in zip(paths, usual, strict=True) if answer.succeeded),
     )
 
@@ -125,7 +133,8 @@ def _judge(spec: CheckSpec, guarded: Guarded, tries: tuple[Tried, ...]) -> Judge
         answer = tried.answer
         if answer is None:
             continue
-        if answer.succeeded and not guarded.strangers.explain(answer):
+        sent_away = any(mark in answer.text for mark in _SENT_AWAY)
+        if answer.succeeded and not sent_away and not guarded.strangers.explain(answer):
             told = f"{tried.path} opens to strangers {tried.how if ' ' in tried.how else f'by {tried.how}'}"
             key = f"{tried.path} {tried.how}"
             yield wrong(spec, answer, f"{told}: it answered {answer.status}", key=key, shows=answer.excerpt)
@@ -142,7 +151,7 @@ def _spellings(path: str) -> tuple[str, ...]:
 
 def _bypasses(path: str) -> list[tuple[str, dict[str, str]]]:
     skipped = [(path, {"x-middleware-subrequest": value}) for value in SKIPPED_MIDDLEWARE]
-    return [*skipped, ("/", {"x-original-url": path}), ("/", {"x-rewrite-url": path})]
+    return [*skipped, (path, {"rsc": "1"}), ("/", {"x-original-url": path}), ("/", {"x-rewrite-url": path})]
 
 
 def _told(headers: dict[str, str]) -> str:

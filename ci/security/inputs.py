@@ -29,6 +29,8 @@ ODD_QUERIES = (
 UNKNOWN = "gonogo_unknown_field"
 DEPTH = 200
 """Lists within lists: more than anybody means, fewer than a parser must bear."""
+KEYS: dict[str, Any] = {"__proto__": {}, "constructor": {"prototype": {}}}
+"""Names at which a careless copy of an object breaks (CWE-1321); empty, so that nobody's prototype is changed."""
 _JSON = {"content-type": "application/json"}
 NOTHING_TAKES_JSON = "no endpoint that takes JSON is configured: list one under smoke.api, or the login as smoke.login"
 
@@ -100,7 +102,7 @@ async def feed(visit: Visit) -> Meal:
         severity=Severity.HIGH,
         why="Input that makes the code fail finds its way into queries, files and error pages.",
         remediation="Validate every body against a schema before the code sees it, and answer 400 or 422 otherwise.",
-        references=("CWE-20", "CWE-1287", "OWASP Input Validation Cheat Sheet", "OWASP ASVS 2.2.1"),
+        references=("CWE-20", "CWE-1287", "CWE-1321", "OWASP Input Validation Cheat Sheet", "OWASP ASVS 2.2.1"),
     )
 )
 def malformed_input(meal: Meal) -> Judged:
@@ -199,7 +201,7 @@ def _malformed(request: Request) -> Iterator[tuple[str, bytes]]:
 
 
 def _odd(request: Request) -> Iterator[tuple[str, bytes]]:
-    """Values that are valid JSON, but that a database, a number type or an encoder may refuse to take.
+    """Valid JSON with values and names over which a database, a number type, an encoder or a copy may break.
 
     One request for all fields: an endpoint such as the login may limit them.
     """
@@ -214,6 +216,8 @@ def _odd(request: Request) -> Iterator[tuple[str, bytes]]:
         if names:
             told = f"{what} `{'`, `'.join(names[:3])}`"
             yield told, json.dumps({**body, **dict.fromkeys(names, odd)}).encode()
+    if body:
+        yield "keys of JavaScript's prototypes", json.dumps({**body, **KEYS}).encode()
 
 
 def _large(request: Request, size: int) -> bytes:

@@ -36,11 +36,13 @@ def alike(one: Answer, other: Answer) -> bool:
 
 
 async def meet_strangers(visit: Visit) -> Strangers:
-    """Ask for paths like those that are looked for, but with names that nobody has."""
-    name = f"gonogo-{secrets.token_hex(6)}"
-    paths = (f"/{name}", f"/.{name}", f"/{name}/", f"/{name}.zip", f"/{name}.js.map", f"/{name}/{name}.json")
-    answers = await gather(visit.ask_boldly("GET", path) for path in paths)
-    return Strangers(tuple(answer for answer in answers if answer is not None))
+    """Ask, once in a run, for paths like those that are looked for, but with names that nobody has."""
+    if visit.known.strangers is None:
+        name = f"gonogo-{secrets.token_hex(6)}"
+        paths = (f"/{name}", f"/.{name}", f"/{name}/", f"/{name}.zip", f"/{name}.js.map", f"/{name}/{name}.json")
+        answers = await gather(visit.ask_boldly("GET", path) for path in paths)
+        visit.known.strangers = Strangers(tuple(answer for answer in answers if answer is not None))
+    return visit.known.strangers
 
 
 def _steady(answer: Answer) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ from ci.security import (
     guards,
     headers,
     health,
+    images,
     inputs,
     isolation,
     limits,
@@ -83,6 +85,7 @@ GROUPS = (
     Group("returning uninvited", (ways.oauth_state,), ways.return_uninvited),
     Group("asking who has an account", (ways.user_enumeration,), ways.look_up),
     Group("looking for what lies open", collect(exposure), exposure.look_around),
+    Group("asking for other people's images", collect(images), images.ask_for_images),
     Group("reading scripts", collect(bundles), bundles.unpack),
     Group("feeding it nonsense", collect(inputs), inputs.feed),
     Group("sending it markup", collect(reflection), reflection.show_markup),
@@ -109,6 +112,8 @@ async def results(
     found: list[CheckResult] = []
     wall: CheckError | None = None
     for group, checks in _chosen(only):
+        if group.expects_429:
+            await _be_alone(run, until)
         if wall and group.behind:
             made = tuple(errored(check.spec, wall) for check in checks)
         else:
@@ -121,6 +126,16 @@ async def results(
             wall = next((result.error for result in made if result.error and result.error.kind in _IN_FRONT), None)
         found += made
     return tuple(found)
+
+
+async def _be_alone(run: Run, until: float) -> None:
+    """Wait until no other stage asks the target: a limit that is used up would be an answer to its requests, too."""
+    if run.alone is None or run.config.security.rate_limit is None or run.alone.is_set():
+        return
+    run.progress.stage_at(STAGE, "waiting for the smoke stage, before it presses the rate limit")
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout_at(until):
+            await run.alone.wait()
 
 
 def _chosen(only: Collection[str] | None) -> Iterator[tuple[Group, tuple[Check[Any], ...]]]:

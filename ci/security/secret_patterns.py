@@ -24,7 +24,7 @@ _FORMS = {
     "an OpenAI key": r"\bsk-(?!ant-)(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{32,}",
     "an Anthropic key": r"\bsk-ant-[A-Za-z0-9_-]{32,}",
     "an AWS access key": r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
-    "an AWS secret key": r"(?i)aws_?secret_?access_?key[\"']?\s*[:=]\s*[\"'][A-Za-z0-9/+]{40}[\"']",
+    "an AWS secret key": r"(?i)(?:aws_?)?secret_?access_?key[\"']?\s*[:=]\s*[\"'][A-Za-z0-9/+]{40}[\"']",
     "a GitHub token": r"\bgh[pousr]_[A-Za-z0-9]{36,}|\bgithub_pat_[A-Za-z0-9_]{60,}",
     "a GitLab token": r"\bglpat-[A-Za-z0-9_-]{20,}",
     "a Slack token": r"\bxox[abprs]-[A-Za-z0-9-]{20,}",
@@ -48,6 +48,8 @@ _FORMS = {
     "a Notion key": r"\b(?:secret_[A-Za-z0-9]{43}|ntn_[A-Za-z0-9]{40,})\b",
     "a Postmark or Resend key": r"\bre_[A-Za-z0-9]{8,}_[A-Za-z0-9]{20,}",
     "a private key": r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----\s*(?:\\n)?[A-Za-z0-9+/=\\n\s]{60,}",
+    "a password's hash": r"\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}"
+    r"|\$argon2id?\$v=\d+\$m=\d+,t=\d+,p=\d+\$[\w+/]{11,200}\$[\w+/]{16,200}",
     "a database address with its password": r"\b(?:postgres(?:ql)?|mysql|mongodb(?:\+srv)?|rediss?|amqps?)://"
     r"[^\s:/@\"'`<>]{1,100}:[^\s@/\"'`<>$]{6,200}@[\w.-]{3,}",
 }
@@ -62,6 +64,12 @@ _SERVER_KEY = re.compile(
     r"|PASSWORD|ACCESS_TOKEN|AUTH_TOKEN|WEBHOOK_SECRET|SIGNING_KEY|MONGODB_URI|REDIS_URL)|DATABASE_URL|SECRET_KEY)"
     r"[\"']?\s*[:=]\s*[\"'`]([^\"'`\s]{8,300})[\"'`]"
 )
+_PUBLISHED_KEY = re.compile(
+    r"(?<![A-Za-z0-9_])[\"']?(" + _PUBLIC + r"[A-Z0-9_]{0,60}?"
+    r"(?:SECRET(?:_KEY|_ACCESS_KEY)?|PRIVATE_KEY|SERVICE_ROLE(?:_KEY)?|DATABASE_URL|DB_PASSWORD|ENCRYPTION_KEY"
+    r"|SIGNING_KEY|MONGODB_URI))[\"']?\s*[:=]\s*[\"'`]([^\"'`\s]{8,300})[\"'`]"
+)
+"""What was given a public prefix although its name says that only the server may have it."""
 _PLACEHOLDER = re.compile(r"(?i)example|your[-_]|changeme|placeholder|xxxx|\.\.\.|<[^>]+>|\$\{|process\.env|undefined")
 
 
@@ -97,7 +105,7 @@ def secrets_in(text: str, own: Iterable[str] = ()) -> list[Found]:
 def server_keys_in(text: str) -> list[Found]:
     """Settings with a server-only name that stand there with a value; each name once."""
     found: dict[str, Found] = {}
-    for name, value in _SERVER_KEY.findall(text):
+    for name, value in (*_SERVER_KEY.findall(text), *_PUBLISHED_KEY.findall(text)):
         if not _PLACEHOLDER.search(value) and value.upper() != value.replace("-", "_"):
             found.setdefault(name, Found(name, masked(value)))
     return list(found.values())

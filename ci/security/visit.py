@@ -22,6 +22,7 @@ from ci.security.account import Account, User
 from ci.security.answer import Answer
 
 if TYPE_CHECKING:
+    from ci.security.likeness import Strangers
     from ci.security.limits import Burst
     from ci.security.surface import Surface
 
@@ -47,6 +48,8 @@ class Known:
 
     account: Account
     surface: Surface | None = None
+    strangers: Strangers | None = None
+    """What paths that nobody made are answered."""
     burst: Burst | None = None
     """What came of pressing the rate limit."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Collection
@@ -17,6 +18,9 @@ from ci.engine.http import origin
 LOGIN_WORDS = re.compile(r"(?i)log[-_]?in|sign[-_]?in|oauth|authenticat|\b(?:auth|sso|sessions?/new)\b")
 """What the path of a page where one logs in is called."""
 
+_STREAMED_REDIRECT = re.compile(
+    r'<meta id="__next-page-redirect" http-equiv="refresh" content="\d+;url=([^"<>]{1,2000})"/?>'
+)
 _NOT_JSON = object()
 _MESSAGES = frozenset(
     {"error", "errors", "message", "detail", "title", "code", "error_description", "non_field_errors"}
@@ -118,14 +122,26 @@ def may_be_cached(response: httpx.Response, *, shared: bool = False) -> str | No
 
 def leads_to_login(response: httpx.Response, login: Login | None) -> bool:
     """Whether a redirect goes where one logs in: the login page, another site's sign-in, a path that says so."""
-    if not response.is_redirect:
+    sent_on = response.headers.get("location", "") if response.is_redirect else _streamed_redirect(response)
+    if sent_on is None:
         return False
     here = str(response.url)
-    there = urljoin(here, response.headers.get("location", ""))
+    there = urljoin(here, sent_on)
     path = urlsplit(there).path
     if login and login.page and path.rstrip("/") == login.page.rstrip("/"):
         return True
     return origin(there) != origin(here) or LOGIN_WORDS.search(path) is not None
+
+
+def _streamed_redirect(response: httpx.Response) -> str | None:
+    """Where Next.js sends a visitor on when the status of a streamed page was out already.
+
+    Its component has thrown and shown nothing: https://nextjs.org/docs/app/api-reference/functions/redirect
+    """
+    if not response.is_success or "html" not in media_type(response):
+        return None
+    found = _STREAMED_REDIRECT.search(text_of(response))
+    return html.unescape(found[1]) if found else None
 
 
 def refuses(response: httpx.Response, login: Login | None) -> bool:

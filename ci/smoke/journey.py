@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -34,8 +35,8 @@ def log_in(
         try:
             problem = _journey(exam, page, browsing, login, username, password)
             if problem:
-                screenshot = take_screenshot(page, evidence, "login-journey")
-                exam.finding(problem, url=browsing.http.target + login.page, key="journey", files=(screenshot,))
+                files = take_screenshot(page, evidence, "login-journey")
+                exam.finding(problem, url=browsing.http.target + login.page, key="journey", files=files)
         except Error as error:
             raise no_answer(error, login.page) from error
 
@@ -44,6 +45,8 @@ def _journey(
     exam: Examination, page: Page, browsing: Browsing, login: Login, username: str, password: str
 ) -> str | None:
     """How the journey failed, or None."""
+    from playwright.sync_api import TimeoutError as Late
+
     assert login.page
     happened = Happenings(page, browsing)
     response = page.goto(login.page, wait_until="domcontentloaded")
@@ -60,15 +63,23 @@ def _journey(
     if name is None or button is None:
         missing = f"field `{login.username_field}`" if name is None else "button to send it"
         return f"the login form of {login.page} has no {missing} that can be seen"
-    name.fill(username)
-    form.locator("input[type=password]").first.fill(password)
-    button.click()
+    try:
+        name.fill(username)
+        form.locator("input[type=password]").first.fill(password)
+        button.click()
+    except Late as late:
+        return (
+            f"the login form of {login.page} can be seen, but neither filled in nor sent within "
+            f"{browsing.timeout_ms / 1000:g} s: {_hindrance(str(late))}"
+        )
     if not _arrives(page, login, browsing.timeout_ms):
         wanted = login.after or f"another page than {login.page}"
         return f"after the form was sent the browser is at {_path(page.url)}, wanted {wanted}"
     exam.saw(f"the form was sent, and the browser arrived at {_path(page.url)}")
     arrived = _path(page.url)
     settle(page, happened, browsing.timeout_ms)
+    if _path(page.url) == login.page.rstrip("/") != arrived:
+        return f"after the login {arrived} sent the browser back to {login.page}: the session is not known there"
     again = page.reload(wait_until="domcontentloaded")
     if _path(page.url) != arrived or (again and not again.ok):
         status = again.status if again else "nothing"
@@ -77,6 +88,13 @@ def _journey(
         )
     exam.saw(f"{arrived} again after a reload: {again.status if again else 'from the cache'}")
     return None
+
+
+def _hindrance(told: str) -> str:
+    """What Playwright says is in the way."""
+    if covering := re.search(r"(<[^\n]{1,100}?>)[^\n]{0,200} intercepts pointer events", told):
+        return f"{covering[1]} lies over it"
+    return "it is disabled" if "not enabled" in told or "not editable" in told else "it does not hold still"
 
 
 def _arrives(page: Page, login: Login, timeout_ms: float) -> bool:

@@ -8,13 +8,14 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ci.config.shape.smoke import Smoke
 from ci.engine.http import origin
 from ci.errors import CannotRun
 from ci.smoke.browsing import Browsing
-from ci.smoke.happenings import Happenings, no_answer, refuse_walls, settle, take_screenshot
+from ci.smoke.happenings import Happenings, leave, no_answer, refuse_walls, settle, take_screenshot
+from ci.smoke.looking import has_worker, look_at
 from ci.smoke.visits import Visit, problems
 
 if TYPE_CHECKING:
@@ -25,30 +26,10 @@ T = TypeVar("T")
 MOST_PAGES = 30
 AT_ONCE = 4
 """Pages that load at the same time: most of a visit is waiting for a page to become quiet."""
+MOST_NAVIGATIONS = 8
+"""Pages in a row to which a page may send its visitor before it is quiet; by HTTP alone browsers bear 20."""
 PATIENCE = 2
 """Visits in a row without any answer, after which no other page is visited."""
-
-_LOOK = """() => {
-  const root = document.documentElement, width = root.clientWidth;
-  const overflow = Math.max(root.scrollWidth, document.body ? document.body.scrollWidth : 0) - width;
-  let widest = '', farthest = width + 1;
-  if (overflow > 1) for (const element of document.querySelectorAll('body *')) {
-    const right = element.getBoundingClientRect().right + window.scrollX;
-    if (right > farthest) {
-      farthest = right;
-      const name = element.id ? '#' + element.id : element.classList.length ? '.' + element.classList[0] : '';
-      widest = '<' + element.tagName.toLowerCase() + name + '>';
-    }
-  }
-  const parts = ['img[src]', 'script[src]', 'iframe[src]', 'audio[src]', 'video[src]', 'source[src]', 'embed[src]',
-    'object[data]', 'form[action]', 'link[rel~=stylesheet][href]', 'link[rel~=icon][href]', 'link[rel~=preload][href]',
-    'link[rel~=modulepreload][href]', 'link[rel~=manifest][href]'];
-  const insecure = [...document.querySelectorAll(parts.join(','))]
-    .map(element => ['src', 'data', 'action', 'href'].map(name => element.getAttribute(name)).find(Boolean) || '')
-    .filter(address => /^http:/i.test(address.trim()));
-  const text = document.body ? document.body.innerText.trim().length : 0;
-  return {title: document.title, text, overflow, widest, insecure};
-}"""
 
 
 @dataclass(slots=True)
@@ -117,25 +98,41 @@ class Visitor:
         return reason
 
     def _open(self, visit: Visit, contexts: contextlib.ExitStack) -> _Opened:
+        from playwright.sync_api import Error
+
         context = contexts.enter_context(contextlib.closing(self._browsing.context(visit.width)))
         if self._traces:
             context.tracing.start(screenshots=True, snapshots=True)
         page = self._browsing.page(context)
         happened = Happenings(page, self._browsing)
-        response = page.goto(visit.path, wait_until="commit")
+        response: Response | None = None
+        try:
+            response = page.goto(visit.path, wait_until="commit")
+        except Error as error:
+            if "ERR_TOO_MANY_REDIRECTS" not in str(error):
+                raise
+            happened.goes_round = True
         return _Opened(context, page, happened, response)
 
     def _look(self, visit: Visit, opened: _Opened) -> Visit:
         page, happened = opened.page, opened.happened
+        if happened.goes_round:
+            return replace(visit, goes_round=True)
         refuse_walls(opened.response)
-        settle(page, happened, self._browsing.timeout_ms)
-        # Not `evaluate`, which has no deadline: a script of the page may never end.
-        seen = page.wait_for_function(_LOOK, polling=100).json_value()
+        seen = self._come_to_rest(opened)
+        if seen is None:
+            leave(page)
+            return replace(visit, goes_round=True)
+        from_worker = self._look_again(visit, opened, seen["title"]) if has_worker(page) else ""
         visit = replace(
             visit,
             status=opened.response.status if opened.response else None,
             title=seen["title"],
             text_length=seen["text"],
+            shown=seen["shown"],
+            is_waiting=seen["waiting"],
+            hollow=seen["hollow"],
+            from_worker=from_worker,
             overflow_px=seen["overflow"],
             widest=seen["widest"],
             console=tuple(happened.console),
@@ -144,6 +141,31 @@ class Visitor:
         )
         return replace(visit, files=self._souvenirs(visit, opened))
 
+    def _come_to_rest(self, opened: _Opened) -> dict[str, Any] | None:
+        """What the page shows when it has stopped going on to others; None when it does not stop."""
+        from playwright.sync_api import Error
+
+        for _ in range(MOST_NAVIGATIONS):
+            settle(opened.page, opened.happened, self._browsing.timeout_ms)
+            if opened.happened.navigations > MOST_NAVIGATIONS:
+                break
+            before = opened.happened.navigations
+            try:
+                return look_at(opened.page, self._browsing.timeout_ms)
+            except Error as error:
+                if opened.happened.navigations == before and "because of a navigation" not in str(error):
+                    raise
+        return None
+
+    def _look_again(self, visit: Visit, opened: _Opened, title: str) -> str:
+        """The title of the second visit, which the service worker answers, when it is not the first one's."""
+        page = opened.page
+        response = page.goto(visit.path, wait_until="commit")
+        settle(page, opened.happened, self._browsing.timeout_ms)
+        second: str = look_at(page, self._browsing.timeout_ms)["title"]
+        by_worker = response is not None and response.from_service_worker
+        return second or "no title" if by_worker and _steady(second) != _steady(title) else ""
+
     def _souvenirs(self, visit: Visit, opened: _Opened) -> tuple[str, ...]:
         """A screenshot and a trace of a visit that some check will find fault with."""
         if not any(problems(visit, self._smoke.ignore_console)):
@@ -151,15 +173,20 @@ class Visitor:
         name = f"{_slug(visit.path)}-{_slug(visit.screen)}"
         screenshot = take_screenshot(opened.page, self._evidence, name)
         if not self._traces:
-            return (screenshot,)
+            return screenshot
         opened.context.tracing.stop(path=self._evidence / f"{name}.trace.zip")
-        return (screenshot, f"{self._evidence.name}/{name}.trace.zip")
+        return (*screenshot, f"{self._evidence.name}/{name}.trace.zip")
 
 
 def _insecure(page_url: str, addresses: list[str]) -> Iterator[str]:
     """Addresses that are mixed content on a page that came over HTTPS (W3C Mixed Content, section 4)."""
     if origin(page_url)[0] == "https":
         yield from (address.strip() for address in addresses if address.strip().lower().startswith("http:"))
+
+
+def _steady(title: str) -> str:
+    """A title without the numbers that it may count up."""
+    return re.sub(r"\W*\d+\W*", " ", title).strip()
 
 
 def _slug(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,6 +15,14 @@ SLACK_PX = 1
 """Pixels of overflow that come from rounding."""
 TOLD_BY_OTHERS = ("Failed to load resource", "Mixed Content:")
 """Beginnings of console errors that smoke/failed-requests and smoke/mixed-content tell better."""
+LONGEST_APOLOGY = 300
+"""Characters of text up to which a page that begins with an error's words is an error page, and no article."""
+_APOLOGY = re.compile(
+    r"(?i)\W*(?:(?:sorry|oops|whoops)\W+)?(?:application error\b|something (?:went|has gone) wrong|"
+    r"an? (?:\w+ )?(?:error|exception) (?:has )?occurred|internal (?:server )?error|unexpected (?:application )?error|"
+    r"this page (?:couldn.t|could not|can.t|cannot) (?:load|be (?:loaded|found))|(?:page )?not found\b|no such page\b|"
+    r"(?:404|50[0-3])\W+(?:error|(?:page )?not found|this page|internal|bad gateway|service unavailable))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +53,16 @@ class Visit:
     status: int | None = None
     title: str = ""
     text_length: int = 0
+    shown: str = ""
+    """The beginning of what stands in what covers the window, or else in <main>, or in the whole page."""
+    is_waiting: bool = False
+    """It says that it is loading, and nothing else."""
+    hollow: str = ""
+    """What is there with nothing in it: the page's `main`, or a `cover` over the whole window."""
+    goes_round: bool = False
+    """It sends its visitor on without end."""
+    from_worker: str = ""
+    """The title that a service worker gave to the second visit, when it was another one."""
     overflow_px: int = 0
     widest: str = ""
     """The element that sticks out the farthest."""
@@ -65,13 +84,36 @@ class Visit:
 
 
 def render_problems(visit: Visit) -> Iterator[Problem]:
+    if visit.goes_round:
+        yield Problem(
+            f"{visit.place} sends its visitor on and on and never comes to rest; "
+            "look for a redirect or a script that leads back: language, login, trailing slash",
+            "loop",
+        )
+        return
     if visit.status is None or not 200 <= visit.status < 300:
         yield Problem(f"{visit.place} answered {visit.status}, wanted 200", "status")
         return
+    if visit.from_worker:
+        told = one_line(visit.from_worker, 60)
+        yield Problem(
+            f"{visit.place} becomes another page at the second visit: its service worker answers with “{told}”, "
+            "perhaps from an old cache",
+            "worker",
+        )
     if not visit.title.strip():
         yield Problem(f"{visit.place} has no title; give it a <title>", "title")
     if not visit.text_length:
         yield Problem(f"{visit.place} shows no text at all; look at its screenshot and at the console", "text")
+    elif visit.is_waiting:
+        told = f"“{one_line(visit.shown, 60)}”" if visit.shown else "a sign that it is busy"
+        yield Problem(f"{visit.place} still shows {told} and nothing else: what it waits for does not come", "waiting")
+    elif visit.hollow:
+        told = "has a <main> with" if visit.hollow == "main" else "is covered from edge to edge by an element with"
+        yield Problem(f"{visit.place} {told} nothing in it; look at its screenshot", "hollow")
+    elif len(visit.shown) <= LONGEST_APOLOGY and _APOLOGY.match(visit.shown):
+        told = one_line(visit.shown, 80)
+        yield Problem(f"{visit.place} answered {visit.status}, but shows an error: “{told}”", "apology")
 
 
 def console_problems(visit: Visit, ignored: tuple[str, ...] = ()) -> Iterator[Problem]:

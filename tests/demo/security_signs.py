@@ -247,6 +247,7 @@ sign("exposed-git")(_served("/.git/HEAD", "ref: refs/"))
 sign("exposed-dump")(_served("/backup.sql", "CREATE TABLE"))
 sign("debug-page")(_served("/debug", "SECRET_KEY="))
 sign("listing")(_served("/static/", "Index of"))
+sign("image-proxy")(_served("/_next/image?url=http://127.0.0.1:9/a.png", "<svg"))
 sign("docs-open")(_served("/docs", "swagger-ui"))
 
 

@@ -88,6 +88,7 @@ async def test_the_budget_is_shared_by_all_clients_and_ends_the_run() -> None:
     [
         (answers("<a>_vercel_sso_nonce</a>", status=401), ErrorKind.LOGIN_WALL),
         (answers("", status=401, headers={"set-cookie": "_vercel_sso_nonce=1; Path=/"}), ErrorKind.LOGIN_WALL),
+        (answers("<input name=_vercel_password>", status=401), ErrorKind.LOGIN_WALL),
         (answers("", status=302, headers={"location": "https://vercel.com/sso-api?url=x"}), ErrorKind.LOGIN_WALL),
         (answers("", status=429, headers={"retry-after": "7"}), ErrorKind.RATE_LIMITED),
         (answers("", status=403, headers={"x-vercel-mitigated": "challenge"}), ErrorKind.CHALLENGED),

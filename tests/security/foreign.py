@@ -131,6 +131,8 @@ class Shop:
     def _answer(self, request: web.Request) -> web.Response:
         if self.fault == "stack-traces" and "id[]" in request.query:
             return web.Response(status=404, text='Traceback (most recent call last):\n  File "/srv/a.py", line 3')
+        if self.fault == "image-proxy" and "url" in request.query:
+            return web.Response(body=b"<svg/>", content_type="image/svg+xml")
         if request.path in self.routes:
             return self.routes[request.path](request)
         fault, text = _LEFT_LYING.get(request.path, ("", ""))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -11,11 +13,12 @@ import httpx
 import pytest
 from aiohttp import web
 
+from ci.engine.progress import Silence
 from ci.engine.run import Run
 from ci.model import CheckResult, Outcome
 from ci.security import live
 from ci.security.recovery import MOST_RETURNS, pause_told
-from tests.servers import serving
+from tests.servers import answers, serving
 
 CHECK = "security/rate-limit-recovery"
 NOW = datetime.now(UTC)
@@ -111,3 +114,24 @@ async def test_without_a_bite_there_is_nothing_to_wait_for(running_on: Callable[
 def test_the_pause_is_read_from_every_header_that_says_it(headers: dict[str, str], wanted: float | None) -> None:
     told = pause_told(httpx.Headers(headers))
     assert told == (None if wanted is None else pytest.approx(wanted, abs=DAY_S if wanted > DAY_S else 0))
+
+
+async def test_the_limit_is_not_used_up_beside_another_stage(running_on: Callable[..., Run]) -> None:
+    limiter = Limiter({"retry-after": "0"})
+    waits = asyncio.Event()
+
+    class Watching(Silence):
+        def stage_at(self, stage: str, activity: str) -> None:
+            if activity.startswith("waiting for the smoke stage"):
+                waits.set()
+
+    async with serving({"/limited": limiter.handle, "*": answers()}) as url:
+        run = running_on(url, security={"rate_limit": {"path": "/limited", "burst": 1}})
+        run = dataclasses.replace(run, alone=asyncio.Event(), progress=Watching())
+        pressing = asyncio.create_task(live.results(run, ["security/rate-limit"]))
+        await waits.wait()
+        assert limiter.asked == 0
+        assert run.alone
+        run.alone.set()
+        (result,) = await pressing
+    assert (result.outcome, limiter.asked > 0) == (Outcome.PASS, True)

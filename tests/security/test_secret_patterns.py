@@ -40,6 +40,7 @@ PLANTED = {
     "Anthropic": "sk-" + "ant-" + "api03-" + made(90),
     "AWS id": "AK" + "IA" + made(16, UPPER),
     "AWS secret": "aws_secret_" + 'access_key="' + made(40) + '"',
+    "AWS secret of a client": "secret" + 'AccessKey:"' + made(40) + '"',
     "GitHub": "gh" + "p_" + made(36),
     "GitHub fine-grained": "github_" + "pat_" + made(82),
     "GitLab": "gl" + "pat-" + made(20),
@@ -61,6 +62,7 @@ PLANTED = {
     "Linear": "lin_" + "api_" + made(40),
     "Notion": "secret" + "_" + made(43),
     "private key": "-----BEGIN " + "RSA PRIVATE KEY-----\\n" + made(120),
+    "bcrypt": "$2" + "b$12$" + made(53),
     "database": "postgres" + f"://app:{made(16)}@db.shop.net/app",
 }
 LOOK_ALIKES = {
@@ -102,7 +104,11 @@ def test_a_look_alike_is_left_alone(kind: str) -> None:
         ("SUPABASE_SERVICE_ROLE_KEY='abcdefgh1234'", "SUPABASE_SERVICE_ROLE_KEY"),
         ("{JWT_SECRET:`abcdefgh1234`}", "JWT_SECRET"),
         ('{NEXT_PUBLIC_ACCESS_TOKEN:"abcdefgh1234"}', ""),
-        ('{VITE_API_SECRET:"abcdefgh1234"}', ""),
+        ('{NEXT_PUBLIC_MAPBOX_ACCESS_TOKEN:"abcdefgh1234"}', ""),
+        ('{VITE_API_SECRET:"abcdefgh1234"}', "VITE_API_SECRET"),
+        ('{"NEXT_PUBLIC_STRIPE_SECRET_KEY":"abcdefgh1234"}', "NEXT_PUBLIC_STRIPE_SECRET_KEY"),
+        ('{VITE_SUPABASE_SERVICE_ROLE_KEY:"abcdefgh1234"}', "VITE_SUPABASE_SERVICE_ROLE_KEY"),
+        ('{VITE_SUPABASE_ANON_KEY:"abcdefgh1234"}', ""),
         ("{SECRET_KEY:process.env.SECRET_KEY}", ""),
         ('{SECRET_KEY:"your-secret-here"}', ""),
         ('{FORGOT_PASSWORD:"FORGOT_PASSWORD"}', ""),

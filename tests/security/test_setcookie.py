@@ -92,7 +92,9 @@ def test_where_no_cookie_is_set_the_reason_says_what_to_configure(check: Check[J
     reason = judge(check, jar()).skip_reason
     assert reason
     assert "1 answers" in reason and "smoke.login" in reason and "security.pages" in reason
-    assert judge(check, Jar((), frozenset(), frozenset(), 1.0, None, None)).outcome is Outcome.ERROR, "nothing was asked"
+    assert judge(check, Jar((), frozenset(), frozenset(), 1.0, None, None)).outcome is Outcome.ERROR, (
+        "nothing was asked"
+    )
 
 
 @pytest.mark.parametrize("check", CHECKS)

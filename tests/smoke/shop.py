@@ -101,6 +101,7 @@ FAULTS = {
     "no-form": "smoke/login-journey",
     "no-button": "smoke/login-journey",
     "bounces": "smoke/login-journey",
+    "covered-form": "smoke/login-journey",
 }
 """Each fault with the one check that must fail for it."""
 
@@ -148,6 +149,7 @@ class Shop:
             "/api/orders": self.orders,
             "/api/cron/backup": self.cron,
             "/static/hangs.js": self.hangs,
+            "/strange/{name}": self.strange,
         }
         posts = {
             "/api/login": self.login,
@@ -413,6 +415,7 @@ class Shop:
         if "no-button" in self.faults:
             form = form.replace("<button>Log in</button>", "")
         script = "" if "dead-button" in self.faults else LOGIN_SCRIPT
+        script += COVER if "covered-form" in self.faults else ""
         return HTMLResponse(f"{PAGE_HEAD}<title>Log in</title><body><h1>Log in</h1>{form}{script}</body>")
 
     async def app_page(self, request: Request) -> Response:
@@ -424,10 +427,39 @@ class Shop:
         cache = {} if "app-cached" in self.faults else {"cache-control": "private, no-store"}
         return HTMLResponse(f"{PAGE_HEAD}<title>Your orders</title><body>none yet</body>", headers=cache)
 
+    async def strange(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if name == "worker.js":
+            return Response(WORKER, media_type="text/javascript")
+        if name in {"here", "there"}:
+            return RedirectResponse("/strange/there" if name == "here" else "/strange/here", 307)
+        return HTMLResponse(f"{PAGE_HEAD}<title>Shop</title><body><nav>Shop</nav>{STRANGE[name]}</body>")
+
 
 PAGE_HEAD = (
     '<!doctype html><meta charset=utf-8><meta name=viewport content="width=device-width"><link rel=icon href=data:,>'
 )
+COVER = "<div id=preloader style='position: fixed; inset: 0; background: white'></div>"
+WORKER = """
+addEventListener('install', () => skipWaiting());
+addEventListener('fetch', event => event.request.mode === 'navigate' && event.respondWith(
+  new Response('<title>Last year</title><h1>Old</h1>', {headers: {'content-type': 'text/html'}})));"""
+STRANGE = {
+    "sound": "<main><h1>500 recipes</h1><p hidden>Loading…</p></main>",
+    "slow": "<main id=m>Loading…</main><script>setTimeout(() => m.append(' now it is here'), 100)</script>",
+    "map": "<main><canvas></canvas></main>",
+    "dialog": "<div style='position: fixed; inset: 0'>May we count you? <button>No</button></div>",
+    "loading": "<main><p>Loading…</p></main>",
+    "busy": "<main aria-busy=true><svg></svg></main>",
+    "hollow": "<main></main>",
+    "covered": COVER,
+    "invisible": "<style>body { opacity: 0 }</style><h1>Anyone?</h1>",
+    "apology": "<main><h2>Application error: a server-side exception has occurred</h2>Digest: 7</main>",
+    "missing": "<main><h1>404</h1><h2>This page could not be found.</h2></main>",
+    "circle": "<script>setTimeout(() => location.replace('/strange/circle?' + Math.random()), 20)</script>",
+    "worker": "<h1>New</h1><script>navigator.serviceWorker.register('/strange/worker.js')</script>",
+}
+"""Pages that answer 200: four sound ones, and such as show nothing of what they are for."""
 FORM = """<form><input name=email type=email><input name=password type=password><button>Log in</button></form>"""
 LOGIN_SCRIPT = """<script>
 document.querySelector('form')?.addEventListener('submit', async event => {

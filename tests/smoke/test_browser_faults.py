@@ -10,14 +10,16 @@ from pathlib import Path
 import pytest
 
 from ci.config import parse_config
+from ci.config.shape.smoke import Smoke
 from ci.engine.http import HttpFactory
 from ci.model import Outcome
 from ci.smoke import suite
 from ci.smoke.browsing import Browsing
 from ci.smoke.visitor import Visitor
+from ci.smoke.visits import render_problems
 from tests.smoke.conftest import CONFIG, Prepare
 from tests.smoke.examining import Examiner, Results, bad, told
-from tests.smoke.shop import FAULTS, Shop
+from tests.smoke.shop import FAULTS, STRANGE, Shop
 
 pytestmark = pytest.mark.browser
 IDS = {"page-renders", "console-errors", "failed-requests", "mixed-content", "responsive", "login-journey"}
@@ -83,3 +85,27 @@ def test_a_trace_can_be_read(shop: Shop, look: Look) -> None:
     with zipfile.ZipFile(folder / "start-phone.trace.zip") as trace:
         lines = trace.read("trace.trace").decode().splitlines()
     assert any(json.loads(line)["type"] == "before" for line in lines)
+
+
+def test_pages_that_answer_200_and_show_nothing(shop: Shop, prepare: Prepare, started: Browsing, url: str) -> None:
+    paths = [f"/strange/{name}" for name in (*STRANGE, "here")]
+    smoke = Smoke(pages=tuple(paths), widths={"desktop": 1280})
+    visits = Visitor(started, smoke, prepare().store.folder / "smoke").visits()
+    found = {visit.path.rpartition("/")[2]: {problem.key for problem in render_problems(visit)} for visit in visits}
+    assert not [visit.no_answer for visit in visits if visit.no_answer]
+    assert found == {
+        "sound": set(),
+        "slow": set(),
+        "map": set(),
+        "dialog": set(),
+        "loading": {"waiting"},
+        "busy": {"waiting"},
+        "hollow": {"hollow"},
+        "covered": {"hollow"},
+        "invisible": {"text"},
+        "apology": {"apology"},
+        "missing": {"apology"},
+        "circle": {"loop"},
+        "here": {"loop"},
+        "worker": {"worker"},
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import ssl
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import trustme
 from aiohttp import web
 
 from ci.engine.bodies import MAX_BODY
-from ci.model import CheckResult, ErrorKind, Outcome
+from ci.model import CheckResult, ErrorKind, Outcome, Severity
 from ci.smoke import stage
 from tests.servers import answers, hang, serving, talking
 from tests.smoke.conftest import Prepare
@@ -120,6 +121,56 @@ async def test_everything_is_a_page(prepare: Prepare) -> None:
         "smoke/health",
         "smoke/not-found",
     }
+
+
+SHELL = "<!doctype html><title>App</title><div id=root></div><script nonce='{}' src=/app.js></script>"
+
+
+def shell(request: web.Request) -> web.Response:
+    return web.Response(text=SHELL.format(secrets.token_hex()), content_type="text/html")
+
+
+async def test_a_single_page_application_is_not_open_because_it_sends_its_shell(prepare: Prepare) -> None:
+    async def page(request: web.Request) -> web.Response:
+        return web.json_response({}, status=401) if request.path == "/api/me" else shell(request)
+
+    text = "target: {{production: {url}}}\nsmoke: {{browser: false, protected: [/board], protected_api: [/api/me]}}\n"
+    async with serving({"*": page}) as url:
+        results = await looked_at(prepare, text, url)
+        alone = await looked_at(prepare, text.replace(", protected_api: [/api/me]", ""), url)
+    assert results["smoke/protected-pages"].outcome is Outcome.PASS
+    told = {finding.message.split()[1]: finding.severity for finding in results["smoke/not-found"].findings}
+    assert told == {"page": Severity.LOW, "endpoint": Severity.MEDIUM}, "an API has no shell"
+    error = alone["smoke/protected-pages"].error
+    assert error and "list them in gonogo.yaml" in error.message
+
+
+async def test_a_page_for_strangers_with_data_in_it_is_open(prepare: Prepare) -> None:
+    """Like the shell, but for what only the user may see."""
+
+    async def page(request: web.Request) -> web.Response:
+        answer = shell(request)
+        if request.path == "/board":
+            answer.text = f"{answer.text}<script>window.iban = 'DE02120300000000202051'</script>"
+        return answer
+
+    text = (
+        "target: {{production: {url}}}\nsmoke: {{browser: false, protected: [/board], api: [{{path: /api/tiers}}]}}\n"
+    )
+    async with serving({"*": page}) as url:
+        results = await looked_at(prepare, text, url)
+    assert ["answered 200 without a login" in f.message for f in results["smoke/protected-pages"].findings] == [True]
+    assert ["every unknown path gets" in f.message for f in results["smoke/api"].findings] == [True]
+
+
+@pytest.mark.parametrize(("leads", "outcome"), [("/login", Outcome.PASS), ("/prices", Outcome.FAIL)])
+async def test_a_redirect_that_is_streamed_is_a_redirect(prepare: Prepare, leads: str, outcome: Outcome) -> None:
+    """As Next.js sends it once the status is out."""
+    sent = f'<title>Vault</title><meta id="__next-page-redirect" http-equiv="refresh" content="1;url={leads}"/>'
+    text = "target: {{production: {url}}}\nsmoke: {{browser: false, protected: [/vault]}}\n"
+    async with serving({"/vault": answers(sent), "*": answers(status=404)}) as url:
+        results = await looked_at(prepare, text, url)
+    assert results["smoke/protected-pages"].outcome is outcome
 
 
 async def test_a_server_that_hangs(prepare: Prepare) -> None:

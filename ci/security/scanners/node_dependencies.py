@@ -36,7 +36,7 @@ SPEC = CheckSpec(
     timeout_s=300,
 )
 LOCKS = ("package-lock.json", "npm-shrinkwrap.json")
-OTHER_LOCKS = ("yarn.lock", "pnpm-lock.yaml", "bun.lock")
+OTHER_LOCKS = ("yarn.lock", "pnpm-lock.yaml", "bun.lock", "bun.lockb")
 CANARY = ("minimist", "0.0.8")
 """A release with advisories that will not go away: CVE-2021-44906."""
 _SEVERITIES = {
@@ -50,9 +50,11 @@ _SEVERITIES = {
 
 async def look(repository: Repository, code: Code) -> Examined:
     locks = repository.named(*LOCKS)
-    if not locks:
-        _demand_no_dependencies(repository)
+    unseen = _without_a_lock(repository, locks)
+    if not locks and not unseen:
         raise NotApplicable("there is no package-lock.json in the repository")
+    if not locks:
+        raise CannotRun(ErrorKind.NO_DATA, unseen)
     with TemporaryDirectory(prefix="gonogo-canary-") as scratch:
         async with asyncio.TaskGroup() as group:
             canary = group.create_task(_ask_about_canary(Path(scratch), code))
@@ -64,23 +66,42 @@ async def look(repository: Repository, code: Code) -> Examined:
         )
         raise CannotRun(ErrorKind.NO_DATA, message)
     hits = tuple(hit for task in asked for hit in task.result()[1])
+    if unseen and not hits:
+        raise CannotRun(ErrorKind.NO_DATA, unseen)
     total = sum(task.result()[0] for task in asked)
     told = f"npm audit asked about {total} packages in {', '.join(locks)}, and beside them about a vulnerable one"
-    return Examined((told,), hits)
+    return Examined((told, unseen) if unseen else (told,), hits)
 
 
-def _demand_no_dependencies(repository: Repository) -> None:
-    """Dependencies without a lock that npm can read are installed unseen."""
+def _without_a_lock(repository: Repository, locks: tuple[str, ...]) -> str:
+    """The first package.json whose dependencies no lock names that npm can read: they would be installed unseen."""
+    locked = {folder for lock in locks for folder in _folders_of(repository, lock)}
     for path in repository.named("package.json"):
         try:
             package = json.loads(repository.read(path))
         except ValueError as error:
             raise CannotRun(ErrorKind.BAD_OUTPUT, f"{path} is not valid JSON: {error}") from error
-        if isinstance(package, dict) and (package.get("dependencies") or package.get("devDependencies")):
-            other = ", ".join(repository.named(*OTHER_LOCKS))
-            instead = f"{other} cannot be read by npm audit" if other else "nothing says which versions are installed"
-            message = f"{path} names dependencies, but {instead}: commit a package-lock.json beside it"
-            raise CannotRun(ErrorKind.NO_DATA, f"{message}, or name {SPEC.id} in security.code.leave_out")
+        depends = isinstance(package, dict) and (package.get("dependencies") or package.get("devDependencies"))
+        folder = PurePosixPath(path).parent
+        if not depends or folder in locked:
+            continue
+        above = (folder, *folder.parents)
+        other = ", ".join(lock for lock in repository.named(*OTHER_LOCKS) if PurePosixPath(lock).parent in above)
+        instead = f"{other} cannot be read by npm audit" if other else "nothing says which versions are installed"
+        message = f"{path} names dependencies, but {instead}: commit a package-lock.json beside it"
+        return f"{message}, or name {SPEC.id} in security.code.leave_out, and audit them by their own tool"
+    return ""
+
+
+def _folders_of(repository: Repository, lock: str) -> Iterator[PurePosixPath]:
+    """The folders whose dependencies a lock names: its own, and those of its workspaces."""
+    folder = PurePosixPath(lock).parent
+    yield folder
+    try:
+        packages = json.loads(repository.read(lock)).get("packages", {})
+        yield from (folder / path for path in packages if "node_modules" not in PurePosixPath(path).parts)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise CannotRun(ErrorKind.BAD_OUTPUT, f"{lock} cannot be read as a lock file: {error}") from error
 
 
 async def _ask_about_canary(folder: Path, code: Code) -> dict[str, Any]:
@@ -130,7 +151,10 @@ async def _audit(folder: Path, code: Code, what: str) -> dict[str, Any]:
     report = parsed(done)
     if not isinstance(report, dict) or "auditReportVersion" not in report:
         said = report.get("message", report.get("error")) if isinstance(report, dict) else report
-        message = f"the registry gave npm audit no answer about {what}: {str(said)[:300]}"
+        message = (
+            f"the registry gave npm audit no answer about {what}: {str(said)[:300]}; try again, or name a registry "
+            "that answers about advisories in security.code.npm_registry"
+        )
         raise CannotRun(ErrorKind.UNREACHABLE, message)
     return report
 

@@ -194,7 +194,8 @@ def _no_answer(done: ToolRun) -> CannotRun:
     words = (done.stderr.strip().splitlines() or ["no output"])[-1][:400]
     reached = not re.search(r"Connect|Timeout|resolve|HTTPError|ServiceError|JSONDecode", done.stderr)
     kind = ErrorKind.TOOL_FAILED if reached else ErrorKind.UNREACHABLE
-    return CannotRun(kind, f"the advisory service gave pip-audit no answer that can be used: {words}")
+    next_step = "try again, or name another service in security.code.osv_url"
+    return CannotRun(kind, f"the advisory service gave pip-audit no answer that can be used ({next_step}): {words}")
 
 
 def _is_about(item: dict[str, Any] | None, version: str) -> bool:

@@ -77,6 +77,7 @@ async def open_repository(folder: Path, *, since: str | None = None, exclude: Se
             raise
         message = f"there is no git repository with a commit here; run this in a checkout of the application ({error})"
         raise CannotRun(ErrorKind.MISCONFIGURED, message) from None
+    _refuse_submodules(await git(root, "ls-files", "--stage", "-z"), exclude)
     tracked = _present(root, await git(root, "ls-files", "-t", "-z"))
     untracked = _files(root, _names(await git(root, "ls-files", "--others", "--exclude-standard", "-z")))
     change = await _change(root, since, untracked) if since else None
@@ -88,6 +89,17 @@ async def open_repository(folder: Path, *, since: str | None = None, exclude: Se
 async def git(folder: Path, *arguments: str, ok: Sequence[int] = (0,)) -> str:
     """The output of a git command in this folder. Raises CannotRun."""
     return (await run_tool(["git", *arguments], timeout_s=GIT_TIMEOUT_S, cwd=folder, ok=ok)).stdout
+
+
+def _refuse_submodules(listing: str, exclude: Sequence[str]) -> None:
+    """The code of a submodule is deployed with the rest, but its files are another repository's."""
+    names = [entry.partition("\t")[2] for entry in _names(listing) if entry.startswith("160000 ")]
+    if unseen := [name for name in names if not any(fnmatchcase(name, pattern) for pattern in exclude)]:
+        message = (
+            f"the code of the submodule {unseen[0]} is no part of what is scanned here: scan its own repository, "
+            "and name it in security.code.exclude"
+        )
+        raise CannotRun(ErrorKind.MISCONFIGURED, message)
 
 
 def _present(root: Path, listing: str) -> tuple[str, ...]:

@@ -42,6 +42,17 @@ SPEC = CheckSpec(
 CANARY = "gonogo-canary.txt"
 SUBRESOURCE_HASH = r"^sha(256|384|512)-[A-Za-z0-9+/=]+$"
 """What pages say of the scripts that they load (W3C Subresource Integrity)."""
+NO_SECRETS = (
+    SUBRESOURCE_HASH,
+    # What JavaScript's `typeof password` is compared with (ECMA-262, section 13.5.3).
+    r"^(?:string|number|boolean|object|undefined|function|symbol|bigint)$",
+    # Labels, HTML's autofill tokens, placeholders, and the password of a database in every tutorial.
+    r"(?i)^(?:(?:new|current|reset|forgot|forgotten)[-_ ])?(?:password|passwd|secret|token|api[-_ ]?key)$",
+    r"(?i)^(?:one-time-code|(?:change|replace)[-_ ]?(?:me|this)|your[-_ ].{1,60}|placeholder|postgres)$",
+    # Where a form leads: `resetPassword: '/reset-password'`.
+    r"^/[a-z/-]{1,80}$",
+)
+"""Values that stand beside a telling name and are none."""
 VAGUE = {"Secret Keyword", "Base64 High Entropy String"}
 """Kinds that tell the least about what was found."""
 
@@ -96,7 +107,9 @@ async def _detect(tree: Tree, code: Code) -> tuple[tuple[_Suspect, ...], int]:
     done = await start(
         *("detect-secrets", "--verbose", "scan", "--no-verify", "--all-files"),
         # Every hash in the repository would be a finding: of 100 that it tells, few are secrets.
-        *("--disable-plugin", "HexHighEntropyString", "--exclude-secrets", SUBRESOURCE_HASH, "."),
+        *("--disable-plugin", "HexHighEntropyString"),
+        *(argument for pattern in NO_SECRETS for argument in ("--exclude-secrets", pattern)),
+        ".",
         timeout_s=code.timeout.total_seconds(),
         cwd=tree.root,
         ok=ANY_EXIT,

@@ -14,7 +14,8 @@ from ci.model import CheckSpec, Severity
 from ci.smoke.accounts import Accounts
 from ci.smoke.answers import json_of, media_type, text_of
 from ci.smoke.examination import Examination
-from ci.smoke.target import ANONYMOUS, Target
+from ci.smoke.shell import same_page
+from ci.smoke.target import ANONYMOUS, Target, unlikely_path
 
 
 @declare(
@@ -36,7 +37,7 @@ def test_configured_requests(target: Target, exam: Examination, smoke: Smoke, ac
     for wanted in smoke.api:
         by = accounts.shared(target).credentials if wanted.login else ANONYMOUS
         answer = target.request(wanted.method, wanted.path, by=by, json=wanted.body)
-        for key, problem in _problems(wanted, answer):
+        for key, problem in (*_problems(wanted, answer), *_anybodys_page(target, wanted, answer)):
             exam.finding(
                 f"{wanted.method} {wanted.path} {problem}",
                 url=target.at(wanted.path),
@@ -45,6 +46,15 @@ def test_configured_requests(target: Target, exam: Examination, smoke: Smoke, ac
                 if key == "status" and internals(text_of(answer), of_error=True) is None
                 else "",
             )
+
+
+def _anybodys_page(target: Target, wanted: Request, answer: httpx.Response) -> Iterator[tuple[str, str]]:
+    """A page in place of an API's answer proves nothing when every other path gets it, too."""
+    is_meant = wanted.contains or (wanted.type or "").lower() == "text/html"
+    if is_meant or wanted.method != "GET" or not answer.is_success or "html" not in media_type(answer):
+        return
+    if same_page(answer, target.get(unlikely_path(wanted.path))):
+        yield "fallback", "answered with the page that every unknown path gets, wanted the endpoint's own answer"
 
 
 def _problems(wanted: Request, answer: httpx.Response) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,7 @@ from ci.engine.internals import internals
 from ci.model import CheckSpec, Severity
 from ci.smoke.answers import is_json, media_type, refuses, text_of
 from ci.smoke.examination import Examination
+from ci.smoke.shell import shell_of
 from ci.smoke.target import Target, unlikely_path
 
 GONE = (404, 410)
@@ -30,7 +31,9 @@ _MALFORMED = b'{"gonogo": '
             "engines and monitors."
         ),
         remediation=(
-            "Let the router's last rule answer 404; a single-page application needs a list of its own routes for that."
+            "Let the router's last rule answer 404. A single-page application needs a list of its own routes for that "
+            "(Vercel: one rewrite for each route in place of `/(.*)`); without one its pages are told of as low. Its "
+            "API is no page: rewrite `/((?!api/).*)` at most."
         ),
         references=(
             "RFC 9110, section 15.5.5",
@@ -44,11 +47,15 @@ def test_not_found(target: Target, exam: Examination, smoke: Smoke) -> None:
     if refuses(response, smoke.login):
         exam.note(f"{page} asks for a login first, so nobody learns whether it exists")
     elif response.status_code not in GONE:
+        is_shell = response.is_success and shell_of(target) is not None
         exam.finding(
-            f"the page {page}, which cannot exist, answered {response.status_code}, wanted 404",
+            f"the page {page}, which cannot exist, answered {response.status_code}, wanted 404"
+            + (": every path gets the shell of this single-page application" if is_shell else ""),
             url=target.at("/"),
             key="page",
             excerpt=text_of(response),
+            # The host cannot know the browser's routes: such applications do so by design.
+            severity=Severity.LOW if is_shell else None,
         )
     if api := _some_api(smoke):
         path = unlikely_path(api)
@@ -79,7 +86,7 @@ def test_error_bodies(target: Target, exam: Examination, smoke: Smoke) -> None:
     _judge(exam, "an unknown page", target.get(unlikely_path()), wants_json=False)
     if api := _some_api(smoke):
         unknown = target.get(unlikely_path(api), headers=_WANTS_JSON)
-        # Nobody's client calls what does not exist: many frameworks' own page answers there.
+        # No client calls it, and frameworks answer it with their page: HTML is less grave there.
         _judge(exam, "an unknown endpoint", unknown, wants_json=True, at=target.at(api), html_is=Severity.LOW)
     if path := _takes_json(smoke):
         response = target.post(path, content=_MALFORMED, headers={"content-type": "application/json", **_WANTS_JSON})

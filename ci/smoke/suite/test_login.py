@@ -49,8 +49,10 @@ def test_login(target: Target, exam: Examination, smoke: Smoke, accounts: Accoun
     credentials = user.by_token if user.token else user.by_cookie
     answer = target.get(login.whoami, by=credentials)
     if answer.status_code != 200:
+        misspelt = "; name the endpoint that answers logged-in users alone as smoke.login.whoami"
         exam.finding(
-            f"the login worked, but {login.whoami} answered {told_redirect(answer)} to the logged-in user, wanted 200",
+            f"the login worked, but {login.whoami} answered {told_redirect(answer)} to the logged-in user, wanted 200"
+            f"{misspelt if answer.status_code == 404 else ''}",
             url=target.at(login.whoami),
             key="whoami",
         )

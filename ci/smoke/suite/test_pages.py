@@ -27,7 +27,8 @@ PAGES_TIMEOUT_S = 180.0
         id="smoke/page-renders",
         title="Pages answer 2xx with a title and visible text at every width",
         severity=Severity.CRITICAL,
-        why="A blank page is an outage that no status code tells of.",
+        why="A blank page, a `Loading…` without end or an apology in the content's place is an outage that no status "
+        "code tells of.",
         remediation="Open the page with the browser's console and look at the screenshot in the evidence folder.",
         references=("https://html.spec.whatwg.org/multipage/semantics.html#the-title-element", "WCAG 2.2, 2.4.2"),
         timeout_s=PAGES_TIMEOUT_S,

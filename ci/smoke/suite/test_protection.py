@@ -11,6 +11,7 @@ from ci.model import CheckSpec, Severity
 from ci.smoke.accounts import Accounts, LoggedIn
 from ci.smoke.answers import cache_directives, may_be_cached, refuses, text_of, told_redirect
 from ci.smoke.examination import Examination
+from ci.smoke.shell import same_page, shell_of
 from ci.smoke.target import Target
 
 FORGED_SIGNATURES = {
@@ -42,13 +43,16 @@ _EVENT = {"id": "evt_gonogo", "object": "event", "type": "gonogo.check", "data":
 def test_protected_pages(target: Target, exam: Examination, smoke: Smoke, accounts: Accounts) -> None:
     if not smoke.protected:
         exam.skip("no protected page is configured: list them in gonogo.yaml, as in smoke.protected: [/app]")
+    shell: httpx.Response | None = None
     for path in smoke.protected:
         answer = target.get(path)
         url = target.at(path)
-        if not refuses(answer, smoke.login):
+        if answer.is_success and (shell := shell or shell_of(target)) and same_page(answer, shell):
+            exam.note(f"{path} is the shell that every path gets, without data: its endpoints keep strangers out")
+        elif not refuses(answer, smoke.login):
             exam.finding(
                 f"{path} answered {told_redirect(answer)} without a login, wanted a redirect to the "
-                "login page, 401 or 403",
+                f"login page, 401 or 403{_perhaps_misspelt(answer)}",
                 url=url,
                 key="open",
             )
@@ -58,7 +62,12 @@ def test_protected_pages(target: Target, exam: Examination, smoke: Smoke, accoun
                 url=url,
                 key="cached-refusal",
             )
-    _judge_as_user(target, exam, smoke, accounts)
+    _judge_as_user(target, exam, smoke, accounts, shell)
+    if shell and not (smoke.protected_api or smoke.login):
+        exam.without_answer(
+            f"{', '.join(smoke.protected)} gets the shell that this single-page application gives for every path, so "
+            "its endpoints must keep strangers out: list them in gonogo.yaml, as in smoke.protected_api: [/api/orders]"
+        )
 
 
 @declare(
@@ -79,7 +88,8 @@ def test_protected_api(target: Target, exam: Examination, smoke: Smoke) -> None:
         if not refuses(answer, smoke.login):
             method = answer.request.method
             exam.finding(
-                f"{method} {path} answered {told_redirect(answer)} without a login, wanted 401 or 403",
+                f"{method} {path} answered {told_redirect(answer)} without a login, wanted 401 or 403"
+                f"{_perhaps_misspelt(answer)}",
                 url=target.at(path),
                 key=method,
                 excerpt=text_of(answer) if answer.is_server_error else "",
@@ -149,6 +159,10 @@ def protected_endpoints(exam: Examination, smoke: Smoke) -> tuple[str, ...]:
     return paths
 
 
+def _perhaps_misspelt(answer: httpx.Response) -> str:
+    return "; when there is no such path, correct it in gonogo.yaml" if answer.status_code == 404 else ""
+
+
 def _judge_caller(exam: Examination, what: str, answer: httpx.Response, key: str) -> None:
     path, status = answer.request.url.path, answer.status_code
     if status in (404, 405):
@@ -162,7 +176,9 @@ def _judge_caller(exam: Examination, what: str, answer: httpx.Response, key: str
     exam.finding(wrong, url=str(answer.url), key=key)
 
 
-def _judge_as_user(target: Target, exam: Examination, smoke: Smoke, accounts: Accounts) -> None:
+def _judge_as_user(
+    target: Target, exam: Examination, smoke: Smoke, accounts: Accounts, shell: httpx.Response | None
+) -> None:
     """What a logged-in user gets must not be kept by caches either."""
     user = _user(target, smoke.login, accounts)
     if user is None:
@@ -171,6 +187,8 @@ def _judge_as_user(target: Target, exam: Examination, smoke: Smoke, accounts: Ac
         answer = target.get(path, by=user.by_cookie)
         if not answer.is_success:
             exam.note(f"{path} answered {told_redirect(answer)} to the test user, so its caching was not judged")
+        elif shell and same_page(answer, shell):
+            continue
         elif not {"no-store", "private", "no-cache"} & cache_directives(answer).keys():
             exam.finding(
                 f"{path} came to a logged-in user without `Cache-Control: no-store` or `private`, so a "

@@ -123,11 +123,11 @@ def test_token_lifetime(target: Target, exam: Examination, smoke: Smoke, account
 
 def _closed(target: Target, paths: tuple[str, ...], smoke: Smoke) -> tuple[str, ...]:
     """Those endpoints that refuse strangers: an open one would believe any token, and so tell nothing."""
-    closed = tuple(path for path in paths if refuses(_ask(target, path, ANONYMOUS), smoke.login))
+    answers = {path: _ask(target, path, ANONYMOUS) for path in paths}
+    closed = tuple(path for path, answer in answers.items() if refuses(answer, smoke.login))
     if not closed:
-        target.exam.without_answer(
-            f"{', '.join(paths)} answers strangers, so no token matters; see smoke/protected-api"
-        )
+        told = ", ".join(f"{path} answered {told_redirect(answer)}" for path, answer in answers.items())
+        target.exam.without_answer(f"{told} to a stranger, so no token is asked for; see smoke/protected-api")
     return closed
 
 

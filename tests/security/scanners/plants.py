@@ -90,5 +90,8 @@ def look_alikes() -> dict[str, str]:
         "page.html": f'<script integrity="sha384-{base64.b64encode(_CHANCE.randbytes(48)).decode()}"></script>\n',
         "workflow.yml": "env:\n  TOKEN: ${{ secrets.VERCEL_TOKEN }}\n",
         "README.md": "Set `VERCEL_TOKEN` to the token that Vercel shows once.\n",
+        "compose.yml": "environment:\n  POSTGRES_PASSWORD: postgres\n  SESSION_SECRET: change-me\n",
+        "form.tsx": "if (typeof password !== 'string') throw 0;\nconst labels = {password: 'Password'};\n"
+        "const fill = {password: 'current-password'}, routes = {resetPassword: '/reset-password'};\n",
         "stripe.ts": 'const key = "pk_test_your_publishable_key";\n',
     }

@@ -125,6 +125,18 @@ async def test_dependencies_without_a_lock_that_npm_reads_are_no_answer(checkout
         await checkout.look(SCANNER)
 
 
+async def test_one_lock_does_not_speak_for_its_neighbours(checkout: Checkout, registry: Advisories) -> None:
+    of_workspaces = json.loads(lock(left="1.0.0"))
+    of_workspaces["packages"][""]["workspaces"] = ["web"]
+    of_workspaces["packages"] |= {"web": {"version": "1.0.0"}, "node_modules/web": {"resolved": "web", "link": True}}
+    checkout.write({"package.json": package(left="1.0.0"), "package-lock.json": json.dumps(of_workspaces)})
+    checkout.write({"web/package.json": package(left="1.0.0")})
+    assert (await checkout.look(SCANNER)).hits == ()
+    checkout.write({"admin/package.json": package(left="1.0.0"), "admin/pnpm-lock.yaml": "lockfileVersion: '9.0'\n"})
+    with pytest.raises(CannotRun, match=r"admin/package\.json names dependencies, but admin/pnpm-lock\.yaml cannot"):
+        await checkout.look(SCANNER)
+
+
 async def test_without_dependencies_there_is_nothing_to_ask(checkout: Checkout) -> None:
     with pytest.raises(NotApplicable, match=r"no package-lock\.json"):
         await checkout.write({"package.json": "{}"}).look(SCANNER)

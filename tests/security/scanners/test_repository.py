@@ -36,6 +36,15 @@ async def test_a_sparse_checkout_is_no_answer(checkout: Checkout) -> None:
         await open_repository(checkout.root)
 
 
+async def test_a_submodule_is_told_of_until_it_is_excluded(checkout: Checkout) -> None:
+    checkout.write({"a.txt": ""}).commit()
+    checkout.git("update-index", "--add", "--cacheinfo", f"160000,{checkout.git('rev-parse', 'HEAD')},vendored/lib")
+    with pytest.raises(CannotRun, match=r"the submodule vendored/lib is no part") as caught:
+        await open_repository(checkout.root)
+    assert caught.value.kind is ErrorKind.MISCONFIGURED
+    assert (await open_repository(checkout.root, exclude=["vendored/*"])).tracked == ("a.txt",)
+
+
 async def test_a_revision_that_is_not_known_is_no_answer(checkout: Checkout) -> None:
     for revision in ("no-such-branch", "--help", "HEAD:nothing"):
         with pytest.raises(CannotRun, match="no common commit is known here"):

@@ -156,7 +156,8 @@ def test_streams_that_take_nothing(tmp_path: Path, redirected: str, code: int) -
     line = f'"{sys.executable}" -m ci checks {redirected}'
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[2]), "LC_ALL": "C"}
     environ |= {"PYTHONIOENCODING": "ascii"}
-    done = subprocess.run(line, shell=True, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=120)
+    command = ["/bin/sh", "-c", line]
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=120)
     assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr
 
 

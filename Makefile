@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 EVIDENCE ?= evidence
 
 .DEFAULT_GOAL := help
-.PHONY: help setup rehearse test lint pytest timed untimed explore coverage drill docs scenarios workflows lock bench clean
+.PHONY: help setup rehearse test lint linted pytest timed untimed explore coverage drill docs scenarios workflows lock bench clean
 
 help: ## Show what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 14
@@ -34,7 +34,8 @@ $(VENV)/.ready: requirements/bootstrap.txt requirements/dev.txt pyproject.toml
 rehearse: setup ## A whole release, offline, against the demo application
 	@$(BIN)/gonogo rehearse --evidence $(EVIDENCE)
 
-test: setup lint pytest ## All checks of the code and all tests
+test: setup ## All checks of the code and all tests
+	@$(MAKE) --no-print-directory --jobs=2 timed linted
 
 lint: setup
 	$(BIN)/ruff check .
@@ -42,13 +43,17 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-pytest: setup
+pytest: setup ## All tests
 	@$(MAKE) --no-print-directory --jobs=2 timed untimed
+
+linted: lint
+	@$(MAKE) --no-print-directory untimed
 
 # What depends on time comes first wherever it wants the processor, and is told in one piece.
 timed: setup
 	@mkdir -p .cache
-	@$(BIN)/pytest -n 2 -m timed > .cache/timed.txt 2>&1; code=$$?; cat .cache/timed.txt; exit $$code
+	@files=$$(grep -rl --include='*.py' 'mark\.timed' tests); \
+	  $(BIN)/pytest -n 2 -m timed $$files > .cache/timed.txt 2>&1; code=$$?; cat .cache/timed.txt; exit $$code
 
 untimed: setup
 	nice -n 19 $(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not timed"

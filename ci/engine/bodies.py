@@ -30,6 +30,18 @@ def coding_to_watch(request: httpx.Request, response: httpx.Response) -> str:
     return "" if UNPACKED_BY_READER in request.extensions else response.headers.get("content-encoding", "")
 
 
+def windows_of(coding: str, url: httpx.URL) -> list[tuple[str, int]]:
+    """Each coding of a Content-Encoding with its window for zlib, the one to unpack first in front.
+
+    Raises CannotRun(BAD_OUTPUT) for one that nobody asked for.
+    """
+    codings = [part.strip().lower() for part in coding.split(",")]
+    codings = [coding for coding in reversed(codings) if coding not in {"", "identity"}]
+    if strange := [coding for coding in codings if coding not in _WINDOWS]:
+        raise CannotRun(ErrorKind.BAD_OUTPUT, f"{url} is packed as `{strange[0]}`, which was not asked for")
+    return [(coding, _WINDOWS[coding]) for coding in codings]
+
+
 class _Counted:
     def __init__(self, coding: str, url: httpx.URL) -> None:
         """`coding` is the Content-Encoding to watch. Raises CannotRun(BAD_OUTPUT) for one that nobody asked for."""
@@ -37,11 +49,7 @@ class _Counted:
         self._until = time.monotonic() + LONGEST_S
         self._bytes = 0
         self._unpacked = 0
-        codings = [part.strip().lower() for part in coding.split(",")]
-        self._codings = [coding for coding in codings if coding not in {"", "identity"}]
-        if strange := [coding for coding in self._codings if coding not in _WINDOWS]:
-            raise CannotRun(ErrorKind.BAD_OUTPUT, f"{url} is packed as `{strange[0]}`, which was not asked for")
-        self._unpackers = [zlib.decompressobj(_WINDOWS[coding]) for coding in reversed(self._codings)]
+        self._unpackers = [zlib.decompressobj(window) for _, window in windows_of(coding, url)]
 
     def count(self, part: bytes) -> bytes:
         if time.monotonic() > self._until:

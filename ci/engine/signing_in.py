@@ -13,6 +13,7 @@ from html.parser import HTMLParser
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from ci.config.shape.smoke import Login
+from ci.engine.markup import read
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 
@@ -63,11 +64,7 @@ def of_own_site(url: str, path: str = "/") -> dict[str, str]:
 def forms_of(page: str) -> tuple[Form, ...]:
     """The forms of a page's source, in order. Broken markup is read as far as it goes."""
     reader = _Forms()
-    try:
-        reader.feed(page)
-        reader.close()
-    except (AssertionError, ValueError):  # markup declarations that the parser gives up on
-        pass
+    read(reader, page)
     return tuple(reader.found)
 
 

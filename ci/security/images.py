@@ -10,12 +10,13 @@ from ci.model import CheckSpec, Severity
 from ci.security.answer import Answer
 from ci.security.judging import Judged, seen, wrong
 from ci.security.likeness import Strangers, meet_strangers
+from ci.security.surface import FOREIGN_ORIGIN
 from ci.security.visit import Visit, gather
 
 SERVICES = ("/_next/image", "/_vercel/image")
 ELSEWHERE = {
     "an internal address": "http://127.0.0.1:9/gonogo.png",
-    "any address": "https://gonogo.invalid/gonogo.png",
+    "any address": f"{FOREIGN_ORIGIN}/gonogo.png",
 }
 """Addresses at which nothing is, so that nothing is fetched: a port that nobody uses, and nobody's name (RFC 2606)."""
 _TRIED = "parameter is valid but"

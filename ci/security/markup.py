@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
+from ci.engine.markup import read
 from ci.security.answer import Answer, absolute
 
 _LOADED_LINKS = frozenset({"stylesheet", "icon", "preload", "modulepreload", "manifest", "apple-touch-icon"})
@@ -90,9 +91,5 @@ def markup_of(answer: Answer) -> Markup:
     """Read a page; empty for anything that is none."""
     reader = _Reader(answer.url)
     if answer.is_page:
-        try:
-            reader.feed(answer.text)
-            reader.close()
-        except (AssertionError, ValueError):  # markup declarations that the parser gives up on
-            pass
+        read(reader, answer.text)
     return reader.markup

@@ -12,9 +12,9 @@ from ci.model import CheckSpec, Severity
 from ci.security.answer import Answer
 from ci.security.judging import Judged, seen, wrong
 from ci.security.markup import markup_of
+from ci.security.surface import FOREIGN_HOST, FOREIGN_ORIGIN
 from ci.security.visit import Visit, gather
 
-ELSEWHERE = "gonogo.invalid"
 MOST_PAGES = 3
 WITHIN = "/gonogo-within/{}/"
 """A path of the application's own for each parameter: one that is followed is worth the finer tricks."""
@@ -22,7 +22,13 @@ PARAMETERS = (
     *("next", "redirect", "redirect_to", "return_to", "returnTo", "returnUrl", "callbackUrl", "continue", "url"),
     *("return", "goto", "dest", "destination", "to", "rd"),
 )
-TRICKS = (f"https://{ELSEWHERE}/", f"//{ELSEWHERE}/", f"/\\{ELSEWHERE}/", f"/\t/{ELSEWHERE}/", "javascript:/*gonogo*/")
+TRICKS = (
+    f"{FOREIGN_ORIGIN}/",
+    f"//{FOREIGN_HOST}/",
+    f"/\\{FOREIGN_HOST}/",
+    f"/\t/{FOREIGN_HOST}/",
+    "javascript:/*gonogo*/",
+)
 """Addresses of another site, as they get past careless looks at them (WHATWG URL, section 4.4)."""
 TRIED_AT_LOGIN = 3
 """Tricks that are tried with a login each; logins are few."""
@@ -43,7 +49,7 @@ class Sent:
         if leads:
             # What a redirect's own page links to nobody sees.
             host = urlsplit(leads).hostname or ""
-            return f"redirects to {leads}" if host == ELSEWHERE or host.endswith(f".{ELSEWHERE}") else None
+            return f"redirects to {leads}" if host == FOREIGN_HOST or host.endswith(f".{FOREIGN_HOST}") else None
         leading = [address.strip() for address in markup_of(self.answer).leading]
         if any(address == self.trick.strip() for address in leading):
             return f"puts the address {self.trick!r} into its markup as it came"
@@ -103,7 +109,7 @@ def _finer(url: str) -> tuple[str, ...]:
     """The tricks beyond a plain address, those among them that begin like the target's own."""
     parts = urlsplit(url)
     own = f"{parts.scheme}://{parts.hostname}"
-    return (*TRICKS[1:], f"{own}.{ELSEWHERE}/", f"{own}@{ELSEWHERE}/")
+    return (*TRICKS[1:], f"{own}.{FOREIGN_HOST}/", f"{own}@{FOREIGN_HOST}/")
 
 
 @check(

@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 
 import httpx
 
-from ci.engine.bodies import UNPACKED_BY_READER
+from ci.engine.bodies import UNPACKED_BY_READER, windows_of
 from ci.engine.http import AsyncClient, origin
 from ci.engine.run import Run
 from ci.errors import CannotRun
@@ -37,7 +37,6 @@ AT_ONCE = 6
 PATIENCE = 2.0
 """How often the time for one answer may pass until its body has arrived: it may drip for ever."""
 
-_UNPACKED = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
 _RAW = {UNPACKED_BY_READER: True}
 _DROPPED = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
 
@@ -170,12 +169,9 @@ async def _read(response: httpx.Response, limit: int) -> bytes:
 
 def _unpack(packed: bytes, response: httpx.Response, limit: int) -> bytes:
     """The body without its content coding (RFC 9110, 8.4). A bomb goes off no further than the limit."""
-    codings = [part.strip().lower() for part in response.headers.get("content-encoding", "").split(",")]
-    for coding in reversed([coding for coding in codings if coding not in {"", "identity"}]):
-        if coding not in _UNPACKED:
-            raise CannotRun(ErrorKind.BAD_OUTPUT, f"{response.url} is packed as `{coding}`, which was not asked for")
+    for coding, window in windows_of(response.headers.get("content-encoding", ""), response.url):
         try:
-            packed = zlib.decompressobj(_UNPACKED[coding]).decompress(packed, limit) if packed else b""
+            packed = zlib.decompressobj(window).decompress(packed, limit) if packed else b""
         except zlib.error as error:
             raise CannotRun(ErrorKind.BAD_OUTPUT, f"{response.url} is not packed as `{coding}`: {error}") from error
     return packed

@@ -14,6 +14,7 @@ import httpx
 
 from ci.config.shape.smoke import Login
 from ci.engine.http import origin
+from ci.engine.markup import read
 
 LOGIN_WORDS = re.compile(r"(?i)log[-_]?in|sign[-_]?in|oauth|authenticat|\b(?:auth|sso|sessions?/new)\b")
 """What the path of a page where one logs in is called."""
@@ -85,11 +86,7 @@ class _Words(HTMLParser):
 
 def _words_of(page: str) -> str:
     reader = _Words()
-    try:
-        reader.feed(page)
-        reader.close()
-    except (AssertionError, ValueError):  # markup declarations that the parser gives up on
-        pass
+    read(reader, page)
     return " ".join(reader.said)
 
 

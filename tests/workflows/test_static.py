@@ -5,8 +5,6 @@ Each must have examined every file, find nothing, and find something in a file t
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import json
 import re
 import shutil
@@ -16,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.npm import installed
 from tests.workflows.acting import BIN, STANDINS
 from tests.workflows.environment import ROOT
 from tests.workflows.policy import File
@@ -24,9 +23,7 @@ GITHUB = ROOT / ".github"
 WORKFLOWS = sorted(GITHUB.glob("workflows/*.yml"))
 ACTIONS = sorted(GITHUB.glob("actions/*/action.yml"))
 PARSER = Path(__file__).with_name("parser")
-CACHE = ROOT / ".cache" / "parser"
 TIMEOUT = 120
-UNREACHABLE = ("ENOTFOUND", "ECONNREFUSED", "ETIMEDOUT", "EAI_AGAIN", "ENOTCACHED")
 
 
 def run(*command: str | Path, cwd: Path = ROOT, input: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -132,23 +129,7 @@ def test_shellcheck_notices(broken: Path) -> None:
 @pytest.fixture(scope="module")
 def parser() -> Path:
     """GitHub's parser, installed once from its lock; the reason is told where that cannot be."""
-    missing = [tool for tool in ("node", "npm") if shutil.which(tool) is None]
-    if missing:
-        pytest.skip(f"{' and '.join(missing)} not found: install Node.js 20 or newer to run GitHub's own parser")
-    CACHE.mkdir(parents=True, exist_ok=True)
-    wanted = hashlib.sha256((PARSER / "package-lock.json").read_bytes()).hexdigest()
-    with (CACHE / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # parallel test workers share the folder
-        for source in PARSER.iterdir():
-            shutil.copy(source, CACHE)
-        installed = CACHE / "installed"
-        if not installed.exists() or installed.read_text() != wanted:
-            done = run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=CACHE)
-            if done.returncode and any(code in done.stderr for code in UNREACHABLE):
-                pytest.skip(f"npm ci could not reach the npm registry: {done.stderr[-300:]}")
-            assert done.returncode == 0, done.stderr
-            installed.write_text(wanted)
-    return CACHE / "lint.mjs"
+    return installed(PARSER, "parser", "GitHub's own parser") / "lint.mjs"
 
 
 def parsed(parser: Path, root: Path, files: list[Path]) -> list[str]:
